@@ -1,0 +1,6 @@
+//! `gpu-train`: neural networks trained by numerical gradients, on any GPU or none.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod error;
+
+pub use error::{Error, Result};
