@@ -78,6 +78,15 @@ pub enum Error {
         hint: Option<String>,
     },
 
+    /// Operands of a kernel that do not fit together: a mistake in the calling program.
+    #[error("{kernel}: {problem}")]
+    Shape {
+        /// The kernel.
+        kernel: &'static str,
+        /// Which operand, and both shapes.
+        problem: String,
+    },
+
     /// No device answers to what was asked for.
     #[error("{problem}")]
     NoDevice {

@@ -1,6 +1,12 @@
 //! `gpu-train`: neural networks trained by numerical gradients, on any GPU or none.
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod backend;
+pub mod data;
+pub mod device;
 mod error;
+pub mod gradient;
+pub mod network;
+pub mod report;
+pub mod train;
 
 pub use error::{Error, Result};

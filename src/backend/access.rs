@@ -1,0 +1,266 @@
+//! What each operation reads and writes, and whether its operands fit together.
+
+use super::op::{MAX_NODES, Op, ProbedLayer, Targets};
+use super::tensor::{Span, Tensor, Words};
+use crate::{Error, Result};
+
+/// What an operation touches.
+#[derive(Debug, Default)]
+pub(crate) struct Access {
+    /// Ranges that are read only.
+    pub(crate) reads: Vec<Span>,
+    /// Ranges that are written, and perhaps read as well.
+    pub(crate) writes: Vec<Span>,
+}
+
+impl Op {
+    /// Checks shapes and returns what is touched. No written range may overlap another range of the operation:
+    /// both backends rely on it, the CPU one for memory safety.
+    pub(crate) fn access(&self) -> Result<Access> {
+        let mut check = Check { kernel: self.name(), access: Access::default(), problem: None };
+        self.declare(&mut check);
+        let Check { kernel, access, mut problem } = check;
+        for (index, write) in access.writes.iter().enumerate() {
+            let others = access.reads.iter().chain(&access.writes[index + 1..]);
+            if problem.is_none() && others.into_iter().any(|other| write.overlaps(other)) {
+                problem = Some("an operand overlaps the result".into());
+            }
+        }
+        match problem {
+            None => Ok(access),
+            Some(problem) => Err(Error::Shape { kernel, problem }),
+        }
+    }
+
+    fn declare(&self, check: &mut Check) {
+        match self {
+            Self::Gather(op) => {
+                let batch = op.inputs.rows;
+                check.that(op.images.columns == op.inputs.columns, || {
+                    format!("images of {} bytes for {} inputs", op.images.columns, op.inputs.columns)
+                });
+                check.that(op.labels.columns == 1 && op.labels.rows == op.images.rows, || {
+                    format!("{} labels for {} images", op.labels.rows, op.images.rows)
+                });
+                check.that(op.targets.len == batch, || format!("{} targets for {batch} rows", op.targets.len));
+                check.that(batch > 0 && op.indices.len.is_multiple_of(batch), || {
+                    format!("{} indices are no whole number of batches of {batch}", op.indices.len)
+                });
+                check.counter(op.cursor);
+                check.reads(&[op.images.span(), op.labels.span(), op.indices.span(), op.cursor.span()]);
+                check.writes(&[op.inputs.span(), op.targets.span()]);
+            }
+            Self::OneHot(op) => {
+                check.that(op.targets.len == op.out.rows, || format!("{} targets for {} rows", op.targets.len, op.out.rows));
+                check.reads(&[op.targets.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::Matmul(op) => {
+                let [m, k, n] = op.shape();
+                let inner = if op.transpose_b { op.b.columns } else { op.b.rows };
+                check.that(inner == k, || format!("sums of {k} and of {inner} terms"));
+                check.that(k > 0, || "sums of no terms".into());
+                check.shape("the result", op.out, m, n);
+                check.reads(&[op.a.span(), op.b.span()]);
+                if let Some(bias) = op.bias {
+                    check.shape("the bias", bias, 1, n);
+                    check.reads(&[bias.span()]);
+                }
+                check.writes(&[op.out.span()]);
+            }
+            Self::Activate(op) => {
+                check.shape("the result", op.out, op.x.rows, op.x.columns);
+                check.reads(&[op.x.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::ActivationGradient(op) => {
+                check.shape("the gradient", op.gradient, op.x.rows, op.x.columns);
+                check.reads(&[op.x.span()]);
+                check.writes(&[op.gradient.span()]);
+            }
+            Self::Softmax(op) => {
+                check.shape("the result", op.out, op.x.rows, op.x.columns);
+                check.reads(&[op.x.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::CrossEntropy(op) => {
+                check.targets(op.targets, op.y);
+                check.shape("the result", op.out, op.y.rows, 1);
+                check.reads(&[op.y.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::SumOfSquares(op) => {
+                check.targets(op.targets, op.y);
+                check.shape("the result", op.out, op.y.rows, 1);
+                check.reads(&[op.y.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::LossGradient(op) => {
+                check.targets(Targets::Classes(op.targets), op.y);
+                check.shape("the result", op.out, op.y.rows, op.y.columns);
+                check.reads(&[op.y.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::Mean(op) => {
+                check.that(op.x.columns == 1 && op.out.columns == 1, || "a mean is of one column".into());
+                check.counter(op.cursor);
+                check.reads(&[op.x.span(), op.cursor.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::ColumnSums(op) => {
+                let blocks = op.weights.len();
+                check.that((1..=MAX_NODES).contains(&blocks) && op.x.rows.is_multiple_of(blocks), || {
+                    format!("{} rows in {blocks} blocks", op.x.rows)
+                });
+                check.shape("the result", op.out, 1, op.x.columns);
+                check.reads(&[op.x.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::Argmax(op) => {
+                check.that(op.out.len == op.x.rows, || format!("{} results for {} rows", op.out.len, op.x.rows));
+                check.reads(&[op.x.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::CountCorrect(op) => {
+                check.that(op.predictions.len == op.targets.len, || {
+                    format!("{} predictions for {} targets", op.predictions.len, op.targets.len)
+                });
+                check.counter(op.out);
+                check.reads(&[op.predictions.span(), op.targets.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::Update(op) => {
+                let len = op.parameters.len();
+                check.that(op.gradient.len() == len, || format!("{len} parameters, {} gradients", op.gradient.len()));
+                let state = op.state.map_or(0, |state| state.len());
+                check.that(state == len * op.rule.state_blocks(), || format!("a state of {state} for {len} parameters"));
+                check.counter(op.step);
+                check.reads(&[op.gradient.span(), op.step.span()]);
+                check.writes(&[op.parameters.span()]);
+                check.writes(&op.state.map(|state| state.span()).into_iter().collect::<Vec<_>>());
+            }
+            Self::Advance(op) => {
+                check.counter(op.cursor);
+                check.counter(op.step);
+                check.writes(&[op.cursor.span(), op.step.span()]);
+            }
+            Self::Fill(op) => check.writes(&[op.out.span()]),
+            Self::RowRange(op) => {
+                check.shape("the result", op.out, op.x.rows, 1);
+                check.reads(&[op.x.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::ProbeCurve(op) => {
+                let (samples, units) = check.layer(&op.layer);
+                check.that((1..=MAX_NODES).contains(&op.nodes), || format!("{} nodes, of 1 to {MAX_NODES}", op.nodes));
+                check.shape("the coefficients", op.coefficients, op.nodes * samples, units);
+                check.shape("the errors", op.errors, samples, units);
+                check.range(op.range, samples);
+                check.writes(&[op.coefficients.span(), op.errors.span()]);
+            }
+            Self::CurveFeatures(op) => {
+                let nodes = op.out.rows.checked_div(op.x.rows).unwrap_or(0);
+                check.that((1..=MAX_NODES).contains(&nodes), || format!("{nodes} nodes, of 1 to {MAX_NODES}"));
+                check.shape("the result", op.out, nodes * op.x.rows, op.x.columns);
+                check.range(op.range, op.x.rows);
+                check.reads(&[op.x.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::ProbeList(op) => {
+                if let Some(errors) = op.errors {
+                    check.shape("the errors", errors, op.samples, op.units);
+                    check.reads(&[errors.span()]);
+                }
+                check.list(op.list, op.counts, op.samples, op.units);
+                check.that(op.totals.len == op.units, || format!("{} totals for {} units", op.totals.len, op.units));
+                check.shape("the largest errors", op.largest, 1, op.units);
+                check.writes(&[op.list.span(), op.counts.span(), op.totals.span(), op.largest.span()]);
+            }
+            Self::ProbeSingle(op) => {
+                let (samples, units) = check.layer(&op.layer);
+                check.that(op.inputs.rows == samples, || format!("{} rows of inputs for {samples}", op.inputs.rows));
+                check.shape("the weight", op.weight, op.inputs.columns, units);
+                check.shape("the bias", op.bias, 1, units);
+                check.shape("the weight's gradient", op.weight_gradient, op.inputs.columns, units);
+                check.shape("the bias's gradient", op.bias_gradient, 1, units);
+                check.list(op.list, op.counts, samples, units);
+                check.reads(&[op.inputs.span(), op.weight.span(), op.bias.span(), op.list.span(), op.counts.span()]);
+                check.writes(&[op.weight_gradient.span(), op.bias_gradient.span()]);
+            }
+        }
+    }
+}
+
+/// Collects what an operation touches and the first thing that does not fit.
+struct Check {
+    kernel: &'static str,
+    access: Access,
+    problem: Option<String>,
+}
+
+impl Check {
+    fn that(&mut self, holds: bool, problem: impl FnOnce() -> String) {
+        if !holds && self.problem.is_none() {
+            self.problem = Some(problem());
+        }
+    }
+
+    fn shape(&mut self, what: &str, tensor: Tensor, rows: usize, columns: usize) {
+        self.that((tensor.rows, tensor.columns) == (rows, columns), || {
+            format!("{what} is [{}, {}], expected [{rows}, {columns}]", tensor.rows, tensor.columns)
+        });
+    }
+
+    fn counter(&mut self, words: Words) {
+        self.that(words.len == 1, || format!("a counter of {} words", words.len));
+    }
+
+    fn reads(&mut self, spans: &[Span]) {
+        self.access.reads.extend_from_slice(spans);
+    }
+
+    fn writes(&mut self, spans: &[Span]) {
+        self.access.writes.extend_from_slice(spans);
+    }
+
+    fn targets(&mut self, targets: Targets, y: Tensor) {
+        match targets {
+            Targets::Classes(words) => {
+                self.that(words.len == y.rows, || format!("{} targets for {} rows", words.len, y.rows));
+                self.reads(&[words.span()]);
+            }
+            Targets::OneHot(tensor) => {
+                self.shape("the targets", tensor, y.rows, y.columns);
+                self.reads(&[tensor.span()]);
+            }
+        }
+    }
+
+    fn range(&mut self, range: Option<Tensor>, samples: usize) {
+        if let Some(range) = range {
+            self.shape("the range", range, samples, 1);
+            self.reads(&[range.span()]);
+        }
+    }
+
+    fn list(&mut self, list: Words, counts: Words, samples: usize, units: usize) {
+        self.that(list.len == samples * units && counts.len == units, || {
+            format!("a list of {} and {} counts for {samples} samples of {units} units", list.len, counts.len)
+        });
+    }
+
+    fn layer(&mut self, layer: &ProbedLayer) -> (usize, usize) {
+        let (samples, units) = (layer.pre_activations.rows, layer.pre_activations.columns);
+        self.targets(Targets::Classes(layer.targets), layer.y);
+        self.that(layer.y.rows == samples, || format!("{} rows of outputs for {samples}", layer.y.rows));
+        match layer.next {
+            Some(next) => {
+                self.shape("the next layer's weight", next, units, layer.y.columns);
+                self.reads(&[next.span()]);
+            }
+            None => self.that(layer.y.columns == units, || format!("{units} units as {} logits", layer.y.columns)),
+        }
+        self.reads(&[layer.pre_activations.span(), layer.y.span()]);
+        (samples, units)
+    }
+}

@@ -1,0 +1,420 @@
+//! Every operation as plain data: which kernel, on which tensors. Backends execute them; nothing here computes.
+//!
+//! Sizes are called `N` (samples of the batch), `I` (inputs), `U` (units of the layer at hand), `C` (classes).
+
+use super::tensor::{Bytes, Tensor, Words};
+use crate::network::{Activation, OutputLoss};
+
+/// Draws a mini-batch out of bytes on the device: `inputs[n, i] = images[k, i] / 255`, `targets[n] = labels[k]`
+/// with `k = indices[cursor * N + n]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gather {
+    /// `[samples, I]`
+    pub images: Bytes,
+    /// `[samples, 1]`
+    pub labels: Bytes,
+    /// Rows of `images`, batch after batch.
+    pub indices: Words,
+    /// One word: which batch of `indices` is meant; moved by [`Advance`].
+    pub cursor: Words,
+    /// `[N, I]`
+    pub inputs: Tensor,
+    /// `[N]`
+    pub targets: Words,
+}
+
+/// `out[n, k] = 1` where `k == targets[n]`, else 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OneHot {
+    /// `[N]`
+    pub targets: Words,
+    /// `[N, C]`
+    pub out: Tensor,
+}
+
+/// `out = A B`, plus `bias` in every row where there is one (an *affine* map), with either factor transposed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Matmul {
+    /// `[M, K]`, or `[K, M]` when transposed.
+    pub a: Tensor,
+    /// Whether `a` is read transposed.
+    pub transpose_a: bool,
+    /// `[K, N]`, or `[N, K]` when transposed.
+    pub b: Tensor,
+    /// Whether `b` is read transposed.
+    pub transpose_b: bool,
+    /// `[1, N]`, added to every row.
+    pub bias: Option<Tensor>,
+    /// `[M, N]`
+    pub out: Tensor,
+}
+
+impl Matmul {
+    /// `[M, K, N]`: rows of the result, length of the sums, columns of the result.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 3] {
+        let (m, k) = if self.transpose_a { (self.a.columns, self.a.rows) } else { (self.a.rows, self.a.columns) };
+        let n = if self.transpose_b { self.b.rows } else { self.b.columns };
+        [m, k, n]
+    }
+}
+
+/// `out = phi(x)`, element by element.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Activate {
+    /// phi
+    pub activation: Activation,
+    /// Pre-activations.
+    pub x: Tensor,
+    /// The same shape.
+    pub out: Tensor,
+}
+
+/// `gradient = gradient * phi'(x)`, element by element, in place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ActivationGradient {
+    /// phi
+    pub activation: Activation,
+    /// Pre-activations.
+    pub x: Tensor,
+    /// The loss's gradient by `phi(x)`, replaced by the one by `x`.
+    pub gradient: Tensor,
+}
+
+/// The softmax of each row, or its logarithm; no overflow for any finite logit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Softmax {
+    /// `[N, C]` logits.
+    pub x: Tensor,
+    /// Whether `out` is the logarithm (log-softmax).
+    pub logarithm: bool,
+    /// `[N, C]`
+    pub out: Tensor,
+}
+
+/// What a loss compares outputs with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Targets {
+    /// `[N]` class indices. One that is not below `C` makes the loss NaN.
+    Classes(Words),
+    /// `[N, C]` one-hot rows (or any weights).
+    OneHot(Tensor),
+}
+
+/// `out[n] = -sum_k t[n, k] ln(y[n, k] + epsilon)`; a term whose `t` is 0 is 0 even where the logarithm is not finite.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CrossEntropy {
+    /// `[N, C]` probabilities, or their logarithms.
+    pub y: Tensor,
+    /// Whether `y` holds log-probabilities; then `epsilon` is not used.
+    pub logarithm: bool,
+    /// One target a row.
+    pub targets: Targets,
+    /// Keeps the logarithm from 0.
+    pub epsilon: f32,
+    /// `[N, 1]`
+    pub out: Tensor,
+}
+
+/// `out[n] = 1/2 sum_k (y[n, k] - t[n, k])^2`
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SumOfSquares {
+    /// `[N, C]`
+    pub y: Tensor,
+    /// One target a row.
+    pub targets: Targets,
+    /// `[N, 1]`
+    pub out: Tensor,
+}
+
+/// The gradient of the batch's mean loss by the logits: where back-propagation begins.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LossGradient {
+    /// Which output activation and loss.
+    pub output: OutputLoss,
+    /// `[N, C]`: softmax probabilities, or the raw outputs.
+    pub y: Tensor,
+    /// `[N]`
+    pub targets: Words,
+    /// `[N, C]`
+    pub out: Tensor,
+}
+
+/// `out[cursor] = 1/N sum_n x[n]`, added in one fixed order.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mean {
+    /// `[N, 1]`
+    pub x: Tensor,
+    /// A column of results `[steps, 1]`.
+    pub out: Tensor,
+    /// One word: the row of `out` that is written.
+    pub cursor: Words,
+}
+
+/// `out[j] = sum_b weights[b] sum_n x[b * N + n, j]` over the `weights.len()` blocks of rows that `x` consists of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnSums {
+    /// `[blocks * N, U]`
+    pub x: Tensor,
+    /// One factor a block; `[1.0]` for the plain sum.
+    pub weights: Vec<f32>,
+    /// `[1, U]`
+    pub out: Tensor,
+}
+
+/// `out[n]` = the column of row `n`'s largest element; the first of equals.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Argmax {
+    /// `[N, C]`
+    pub x: Tensor,
+    /// `[N]`
+    pub out: Words,
+}
+
+/// `out[0]` += how many of the first `len` predictions equal their target.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CountCorrect {
+    /// `[N]`
+    pub predictions: Words,
+    /// `[N]`
+    pub targets: Words,
+    /// One word.
+    pub out: Words,
+}
+
+/// How a gradient moves the parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rule {
+    /// `theta -= rate * g`
+    Sgd,
+    /// `v = momentum * v + g; theta -= rate * v` (Sutskever et al., 2013, in PyTorch's form)
+    Momentum {
+        /// 0.9, usually.
+        momentum: f32,
+    },
+    /// Adam (Kingma and Ba, 2015, algorithm 1); the number of the step comes from the device's own counter.
+    Adam {
+        /// Decay of the first moment, 0.9.
+        beta1: f32,
+        /// Decay of the second moment, 0.999.
+        beta2: f32,
+        /// Added to the denominator, 1e-8.
+        epsilon: f32,
+    },
+}
+
+impl Rule {
+    /// How many blocks of the parameters' size it keeps from step to step.
+    #[must_use]
+    pub fn state_blocks(&self) -> usize {
+        match self {
+            Self::Sgd => 0,
+            Self::Momentum { .. } => 1,
+            Self::Adam { .. } => 2,
+        }
+    }
+}
+
+/// One step of gradient descent on a whole block of parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Update {
+    /// SGD, momentum or Adam.
+    pub rule: Rule,
+    /// Learning rate.
+    pub learning_rate: f32,
+    /// `[1, P]`
+    pub parameters: Tensor,
+    /// `[1, P]`
+    pub gradient: Tensor,
+    /// `[state_blocks, P]`: velocity, or first and second moment. `None` for SGD.
+    pub state: Option<Tensor>,
+    /// One word: steps done so far in the whole run, which Adam's bias correction needs.
+    pub step: Words,
+}
+
+/// Adds 1 to `counters[0]` and `counters[1]`: the place in the block of batches, and the steps done in the run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Advance {
+    /// One word: the place in the block, reset by the host.
+    pub cursor: Words,
+    /// One word: steps done in the run.
+    pub step: Words,
+}
+
+/// `out[..] = value`
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fill {
+    /// What is written.
+    pub value: f32,
+    /// Where.
+    pub out: Tensor,
+}
+
+/// `out[n] = max(1, max_i |x[n, i]|)`: how far `h x` reaches in row `n`, the bias (`x = 1`) included.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RowRange {
+    /// `[N, I]`
+    pub x: Tensor,
+    /// `[N, 1]`
+    pub out: Tensor,
+}
+
+/// The layer whose units are probed, and what a change of one of them does to the loss.
+///
+/// All weights into unit `j` move sample `n`'s loss along one function of one variable,
+/// `C(s) = L_n(a[n, j] + s) - L_n(a[n, j])`. A change of a hidden unit reaches the logits through one row of
+/// `next`; a probed unit that is itself a logit moves that logit alone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProbedLayer {
+    /// The probed units' activation; [`Activation::Identity`] where they are the logits.
+    pub activation: Activation,
+    /// `[N, U]` their pre-activations.
+    pub pre_activations: Tensor,
+    /// `[U, C]`, the weights that lead to the logits; `None` where the units are the logits (`U = C`).
+    pub next: Option<Tensor>,
+    /// `[N, C]`: softmax probabilities, or the raw outputs, of the unperturbed network.
+    pub y: Tensor,
+    /// `[N]` classes.
+    pub targets: Words,
+    /// Output activation and loss.
+    pub output: OutputLoss,
+    /// `h`: how far each parameter is moved.
+    pub step_size: f32,
+}
+
+/// Samples every unit's loss curve at `nodes` pairs of points and writes the quotient as a polynomial.
+///
+/// `E(s) = (C(s) - C(-s)) / s` is even in `s`. It is measured at `s_m = s_max sqrt((1 + cos(pi (2m + 1) / 2q)) / 2)`,
+/// `s_max = h range[n]`, and written as Chebyshev coefficients in `2 (s / s_max)^2 - 1`, times `1 / 2N`:
+/// `coefficients[m * N + n, j]`. With `features` (see [`CurveFeatures`]) one matrix product gives the gradient.
+///
+/// `errors[n, j]` is the check: an estimate of what the polynomial misses, as a share of the curve's own scale
+/// (`sum_k |dL/da_k| |next[j, k]|` times the slope of the activation); infinite at a kink. Where it exceeds
+/// `tolerance` the coefficients are 0 and [`ProbeSingle`] takes over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProbeCurve {
+    /// What is probed.
+    pub layer: ProbedLayer,
+    /// `[N, 1]` from [`RowRange`]; `None` where no input exceeds 1.
+    pub range: Option<Tensor>,
+    /// `q`, 1 to [`MAX_NODES`].
+    pub nodes: usize,
+    /// The largest check error that is accepted.
+    pub tolerance: f32,
+    /// `[q * N, U]`
+    pub coefficients: Tensor,
+    /// `[N, U]`
+    pub errors: Tensor,
+}
+
+/// Most pairs of points at which a curve is sampled.
+pub const MAX_NODES: usize = 8;
+
+/// `out[m * N + n, i] = x T_m(2 (x / range[n])^2 - 1)` with `x = x[n, i]` and `T_m` the Chebyshev polynomials.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CurveFeatures {
+    /// `[N, I]`
+    pub x: Tensor,
+    /// `[N, 1]`; `None` for 1.
+    pub range: Option<Tensor>,
+    /// `[q * N, I]`
+    pub out: Tensor,
+}
+
+/// Lists, unit by unit, the samples whose curve failed its check, and keeps count.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProbeList {
+    /// `[N, U]` from [`ProbeCurve`]; `None` lists every sample (no curve is trusted).
+    pub errors: Option<Tensor>,
+    /// What [`ProbeCurve`] was given.
+    pub tolerance: f32,
+    /// Samples of the batch.
+    pub samples: usize,
+    /// Units of the layer.
+    pub units: usize,
+    /// `[U * N]`: row `j` holds the listed samples of unit `j`, in order.
+    pub list: Words,
+    /// `[U]`: how many of them.
+    pub counts: Words,
+    /// `[U]`: += `counts`, over all steps since the host cleared it.
+    pub totals: Words,
+    /// `[1, U]`: the largest accepted error so far.
+    pub largest: Tensor,
+}
+
+/// Adds to the gradient what the listed samples contribute, each parameter probed at its own shift:
+/// `weight_gradient[i, j] += 1/(2hN) sum_n (C(h x[n, i]) - C(-h x[n, i]))`, and the bias with `x = 1`.
+///
+/// At a kink rounding of the pre-activation matters most, so it is formed again here in twice the precision.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProbeSingle {
+    /// What is probed.
+    pub layer: ProbedLayer,
+    /// `[N, I]` the layer's inputs.
+    pub inputs: Tensor,
+    /// `[I, U]` the layer's weights.
+    pub weight: Tensor,
+    /// `[1, U]` the layer's biases.
+    pub bias: Tensor,
+    /// From [`ProbeList`].
+    pub list: Words,
+    /// From [`ProbeList`].
+    pub counts: Words,
+    /// `[I, U]`, added to.
+    pub weight_gradient: Tensor,
+    /// `[1, U]`, added to.
+    pub bias_gradient: Tensor,
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident => $label:literal),* $(,)?) => {
+        /// One operation.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Op {
+            $(#[doc = concat!("See [`", stringify!($name), "`].")] $name($name),)*
+        }
+
+        $(impl From<$name> for Op {
+            fn from(op: $name) -> Self {
+                Self::$name(op)
+            }
+        })*
+
+        impl Op {
+            /// The kernel's name: of its shader, its files, its labels and its row in the parity suite.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => $label,)*
+                }
+            }
+        }
+
+        /// The names of all kernels.
+        pub const KERNELS: &[&str] = &[$($label),*];
+    };
+}
+
+operations! {
+    Gather => "gather",
+    OneHot => "one_hot",
+    Matmul => "matmul",
+    Activate => "activate",
+    ActivationGradient => "activation_gradient",
+    Softmax => "softmax",
+    CrossEntropy => "cross_entropy",
+    SumOfSquares => "sum_of_squares",
+    LossGradient => "loss_gradient",
+    Mean => "mean",
+    ColumnSums => "column_sums",
+    Argmax => "argmax",
+    CountCorrect => "count_correct",
+    Update => "update",
+    Advance => "advance",
+    Fill => "fill",
+    RowRange => "row_range",
+    ProbeCurve => "probe_curve",
+    CurveFeatures => "curve_features",
+    ProbeList => "probe_list",
+    ProbeSingle => "probe_single",
+}
