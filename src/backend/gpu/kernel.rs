@@ -28,3 +28,31 @@ pub(crate) enum Binding {
     /// `var<storage, read_write>`
     Write(Span),
 }
+
+/// What kernels choose their tiles and workgroups by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeviceClass {
+    /// A real GPU: occupancy and registers count.
+    Gpu,
+    /// A software driver: loads count, registers are vector registers of a CPU.
+    Software,
+}
+
+/// Invocations of a workgroup where nothing speaks for another number.
+pub(crate) const WORKGROUP: u32 = 64;
+
+/// The most trips that one invocation may make through all its loops together: some software drivers stop
+/// silently after 65,535.
+pub(crate) const MAX_TRIPS: usize = 32_768;
+
+/// A grid of at least `workgroups` workgroups, folded into two dimensions beyond the 65,535 that one may have.
+/// The shader's number of its workgroup is `workgroup_id.y * num_workgroups.x + workgroup_id.x`; it may exceed
+/// `workgroups`, so the shader compares.
+pub(crate) fn folded(workgroups: usize) -> [u32; 3] {
+    const MOST: usize = 65_535;
+    if workgroups <= MOST {
+        return [workgroups.max(1) as u32, 1, 1];
+    }
+    let rows = workgroups.div_ceil(MOST);
+    [workgroups.div_ceil(rows) as u32, rows as u32, 1]
+}

@@ -1,0 +1,34 @@
+//! Gradients of a network's batch loss: numerical, and by back-propagation as the second opinion.
+//!
+//! Each is a sequence of operations that is appended to a recording; nothing here runs on its own.
+
+/// Where a gradient comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Method {
+    /// The central difference quotient of every parameter, incremental and free of cancellation.
+    Numerical,
+    /// Back-propagation (Rumelhart, Hinton and Williams, 1986).
+    Backprop,
+}
+
+impl Method {
+    /// The name in options and JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Numerical => "numerical",
+            Self::Backprop => "backprop",
+        }
+    }
+}
+
+/// How the numerical gradient probes the weights into a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Probes {
+    /// The curve where its check holds, each parameter where it does not.
+    Auto,
+    /// The curve, sampled at as many points as the step size wants, whatever the check says.
+    Curve,
+    /// Each parameter on its own.
+    Each,
+}
