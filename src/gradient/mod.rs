@@ -2,6 +2,16 @@
 //!
 //! Each is a sequence of operations that is appended to a recording; nothing here runs on its own.
 
+mod backprop;
+mod batch;
+mod forward;
+mod numerical;
+mod step;
+
+pub use batch::{BatchGradient, batch_gradient};
+pub use forward::{Batch, Forward, NetworkTensors};
+pub use step::{GradientOptions, GradientStep};
+
 /// Where a gradient comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Method {
@@ -31,4 +41,17 @@ pub enum Probes {
     Curve,
     /// Each parameter on its own.
     Each,
+}
+
+/// What the numerical gradient's own check counted over a run.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ProbeReport {
+    /// Loss curves sampled: one a step, sample and unit.
+    pub curves: u64,
+    /// Of these, how many took more than one pair of points.
+    pub more_nodes: u64,
+    /// Of these, how many were not trusted and probed parameter by parameter.
+    pub single: u64,
+    /// The largest check error among those trusted, as a share of the curve's scale.
+    pub largest_check_error: f64,
 }

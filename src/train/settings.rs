@@ -2,7 +2,7 @@
 
 use crate::backend::Rule;
 use crate::data::Sampling;
-use crate::gradient::{Method, Probes};
+use crate::gradient::{Method, ProbeReport, Probes};
 
 /// How the parameters are moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -92,19 +92,6 @@ pub struct Evaluation {
     pub train: SplitScore,
     /// The test split.
     pub test: SplitScore,
-}
-
-/// What the numerical gradient's own check counted over a run.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct ProbeReport {
-    /// Loss curves sampled: one a step, sample and unit.
-    pub curves: u64,
-    /// Of these, how many took more than one pair of points.
-    pub more_nodes: u64,
-    /// Of these, how many were not trusted and probed parameter by parameter.
-    pub single: u64,
-    /// The largest check error among those trusted, as a share of the curve's scale.
-    pub largest_check_error: f64,
 }
 
 /// What a run did.

@@ -1,0 +1,186 @@
+//! What a change of one unit does to one sample's loss, as a difference that does not cancel.
+//!
+//! Everything works on lanes: sixteen units moved at once (curves), or one unit moved by sixteen shifts (single
+//! probes). The formulas are those of the module [`crate::gradient::numerical`].
+
+use super::argmax::largest;
+use super::math::{self, LANES, Lanes, map};
+use super::simd::Float;
+use crate::network::{Activation, OutputLoss};
+
+/// Pre-activations of the units that are moved, and what their changes need.
+pub(super) struct Units {
+    activation: Activation,
+    a: Lanes,
+    /// `phi(a)` for sigmoid and tanh.
+    value: Lanes,
+    /// `phi'(a)`
+    pub(super) slope: Lanes,
+}
+
+impl Units {
+    #[inline(always)]
+    pub(super) fn new<F: Float>(activation: Activation, a: Lanes) -> Self {
+        let (mut value, mut slope) = ([0.0; LANES], [1.0; LANES]);
+        match activation {
+            Activation::Sigmoid => {
+                for lane in 0..LANES {
+                    let (z, complement) = math::sigmoid::<F>(a[lane]);
+                    (value[lane], slope[lane]) = (z, z * complement);
+                }
+            }
+            Activation::Tanh => {
+                for lane in 0..LANES {
+                    (value[lane], slope[lane]) = math::tanh::<F>(a[lane]);
+                }
+            }
+            Activation::Relu => slope = map(&a, |a| if a > 0.0 { 1.0 } else { 0.0 }),
+            Activation::Identity => {}
+        }
+        Self { activation, a, value, slope }
+    }
+
+    /// `phi(a + s) - phi(a)`
+    #[inline(always)]
+    pub(super) fn change<F: Float>(&self, s: &Lanes) -> Lanes {
+        let mut d = [0.0; LANES];
+        match self.activation {
+            Activation::Sigmoid => {
+                for lane in 0..LANES {
+                    let e = math::expm1::<F>(s[lane]);
+                    d[lane] = self.slope[lane] * e / F::mul_add(self.value[lane], e, 1.0);
+                }
+            }
+            Activation::Tanh => {
+                for lane in 0..LANES {
+                    let u = math::tanh::<F>(s[lane]).0;
+                    d[lane] = self.slope[lane] * u / F::mul_add(self.value[lane], u, 1.0);
+                }
+            }
+            Activation::Relu => {
+                for lane in 0..LANES {
+                    let (a, s) = (self.a[lane], s[lane]);
+                    let moved = a + s;
+                    let crossed = if a > 0.0 { -a } else { moved };
+                    d[lane] = if a > 0.0 && moved > 0.0 {
+                        s
+                    } else if a > 0.0 || moved > 0.0 {
+                        crossed
+                    } else {
+                        0.0
+                    };
+                }
+            }
+            Activation::Identity => d = *s,
+        }
+        d
+    }
+}
+
+/// One sample's unperturbed outputs.
+#[derive(Clone, Copy)]
+pub(super) struct Sample<'a> {
+    output: OutputLoss,
+    y: &'a [f32],
+    target: usize,
+    /// The largest output: against it no exponential of a change overflows in the classes that count.
+    reference: usize,
+    /// `y_k - 1` of the target, formed from the others.
+    miss: f32,
+}
+
+impl<'a> Sample<'a> {
+    #[inline(always)]
+    pub(super) fn new(output: OutputLoss, y: &'a [f32], target: usize) -> Self {
+        let others: f32 = y.iter().enumerate().filter(|(k, _)| *k != target).map(|(_, &y)| y).sum();
+        let miss = match output {
+            OutputLoss::SumOfSquares => y.get(target).map_or(f32::NAN, |y| y - 1.0),
+            _ => -others,
+        };
+        Self { output, y, target, reference: largest(y), miss }
+    }
+
+    /// `L(d) - L(0)` where logit `k` moves by `d * weight(k)`, lane by lane.
+    #[inline(always)]
+    pub(super) fn change<F: Float>(&self, d: &Lanes, weight: impl Fn(usize) -> Lanes) -> Lanes {
+        match self.output {
+            OutputLoss::CrossEntropy { epsilon } => self.cross_entropy::<F>(epsilon, d, weight),
+            OutputLoss::SoftmaxSumOfSquares => self.softmax_squares::<F>(d, weight),
+            OutputLoss::SumOfSquares => self.squares::<F>(d, weight),
+        }
+    }
+
+    #[inline(always)]
+    fn cross_entropy<F: Float>(&self, epsilon: f32, d: &Lanes, weight: impl Fn(usize) -> Lanes) -> Lanes {
+        if self.target >= self.y.len() {
+            return [f32::NAN; LANES];
+        }
+        let base = weight(self.target);
+        let mut sum = [0.0; LANES];
+        for (k, &p) in self.y.iter().enumerate() {
+            if k != self.target {
+                let w = weight(k);
+                for lane in 0..LANES {
+                    sum[lane] = F::mul_add(p, math::expm1::<F>(d[lane] * (w[lane] - base[lane])), sum[lane]);
+                }
+            }
+        }
+        if epsilon == 0.0 {
+            return map(&sum, |s| math::ln1p::<F>(s));
+        }
+        let share = self.y[self.target] / (self.y[self.target] + epsilon);
+        map(&sum, |s| -math::ln1p::<F>(-share * s / (1.0 + s)))
+    }
+
+    #[inline(always)]
+    fn softmax_squares<F: Float>(&self, d: &Lanes, weight: impl Fn(usize) -> Lanes) -> Lanes {
+        let base = weight(self.reference);
+        let growth = |k: usize| {
+            let w = weight(k);
+            let mut e = [0.0; LANES];
+            for lane in 0..LANES {
+                e[lane] = math::expm1::<F>(d[lane] * (w[lane] - base[lane]));
+            }
+            e
+        };
+        let mut sum = [0.0; LANES];
+        for (k, &p) in self.y.iter().enumerate() {
+            if k != self.reference {
+                let e = growth(k);
+                for lane in 0..LANES {
+                    sum[lane] = F::mul_add(p, e[lane], sum[lane]);
+                }
+            }
+        }
+        let inverse = map(&sum, |s| 1.0 / (1.0 + s));
+        let mut change = [0.0; LANES];
+        for (k, &p) in self.y.iter().enumerate() {
+            let e = if k == self.reference { [0.0; LANES] } else { growth(k) };
+            let difference = self.difference(k);
+            for lane in 0..LANES {
+                let dy = p * (e[lane] - sum[lane]) * inverse[lane];
+                change[lane] = F::mul_add(dy, F::mul_add(0.5, dy, difference), change[lane]);
+            }
+        }
+        change
+    }
+
+    #[inline(always)]
+    fn squares<F: Float>(&self, d: &Lanes, weight: impl Fn(usize) -> Lanes) -> Lanes {
+        let mut change = [0.0; LANES];
+        for k in 0..self.y.len() {
+            let (w, difference) = (weight(k), self.difference(k));
+            for lane in 0..LANES {
+                let moved = d[lane] * w[lane];
+                change[lane] = F::mul_add(moved, F::mul_add(0.5, moved, difference), change[lane]);
+            }
+        }
+        change
+    }
+
+    /// `y_k - t_k`
+    #[inline(always)]
+    fn difference(&self, k: usize) -> f32 {
+        if k == self.target { self.miss } else { self.y[k] }
+    }
+}

@@ -1,0 +1,124 @@
+//! Parameters probed one by one. See `shaders/probe_single.wgsl`.
+
+use super::loss_change::{Sample, Units};
+use super::math::{LANES, Lanes};
+use super::memory::View;
+use super::simd::{Float, vectorized};
+use super::team::Worker;
+use crate::backend::op::ProbeSingle;
+use crate::network::Activation;
+
+pub(super) fn run(op: &ProbeSingle, view: &View<'_>, worker: &mut Worker<'_>) {
+    let (counts, list) = (view.words(op.counts), view.words(op.list));
+    if counts.iter().all(|&count| count == 0) {
+        return;
+    }
+    let layer = &op.layer;
+    let (samples, units) = (layer.pre_activations.rows, layer.pre_activations.columns);
+    let (inputs, classes) = (op.inputs.columns, layer.y.columns);
+    let x = view.floats(op.inputs);
+    let next = layer.next.map(|next| view.floats(next));
+    let (a, y, targets) = (view.floats(layer.pre_activations), view.floats(layer.y), view.words(layer.targets));
+    let (weight, bias) = (view.floats(op.weight), view.floats(op.bias));
+    let share = worker.share(inputs, 16);
+    let is_first = worker.is_first();
+    let identity = worker.scratch(classes);
+    // SAFETY: this worker's rows, taken once.
+    let weight_gradient = unsafe { view.floats_mut(op.weight_gradient, share.start * units..share.end * units) };
+    // SAFETY: the first worker alone takes them.
+    let bias_gradient = unsafe { view.floats_mut(op.bias_gradient, 0..if is_first { units } else { 0 }) };
+    let scale = 1.0 / (2.0 * layer.step_size * samples as f32);
+    for j in 0..units {
+        let row: &[f32] = match next {
+            Some(next) => &next[j * classes..(j + 1) * classes],
+            None => {
+                identity.fill(0.0);
+                identity[j] = 1.0;
+                identity
+            }
+        };
+        for &n in &list[j * samples..j * samples + counts[j] as usize] {
+            let n = n as usize;
+            let x = &x[n * inputs..(n + 1) * inputs];
+            let probe = Probe {
+                activation: layer.activation,
+                a: a[n * units + j],
+                exact: if layer.activation == Activation::Relu { exact(x, weight, bias[j], j, units) } else { 0.0 },
+                sample: Sample::new(layer.output, &y[n * classes..(n + 1) * classes], targets[n] as usize),
+                row,
+                step_size: layer.step_size,
+                scale,
+            };
+            column(&probe, &x[share.clone()], weight_gradient, units, j);
+            if is_first {
+                column(&probe, &[1.0], bias_gradient, units, j);
+            }
+        }
+    }
+}
+
+/// The pre-activation of unit `j` in float64: at a kink its rounding is what the probe measures.
+fn exact(x: &[f32], weight: &[f32], bias: f32, j: usize, units: usize) -> f64 {
+    let products = x.iter().enumerate().map(|(i, &x)| f64::from(x) * f64::from(weight[i * units + j]));
+    f64::from(bias) + products.sum::<f64>()
+}
+
+/// One unit of one sample.
+struct Probe<'a> {
+    activation: Activation,
+    a: f32,
+    /// The pre-activation of a ReLU in float64.
+    exact: f64,
+    sample: Sample<'a>,
+    /// `[classes]`: what the unit's change does to each logit.
+    row: &'a [f32],
+    step_size: f32,
+    /// `1 / 2hN`
+    scale: f32,
+}
+
+impl Probe<'_> {
+    /// The unit's change under each shift.
+    #[inline(always)]
+    fn change<F: Float>(&self, units: &Units, s: &Lanes) -> Lanes {
+        if self.activation != Activation::Relu {
+            return units.change::<F>(s);
+        }
+        let mut d = [0.0; LANES];
+        for lane in 0..LANES {
+            d[lane] = ((self.exact + f64::from(s[lane])).max(0.0) - self.exact.max(0.0)) as f32;
+        }
+        d
+    }
+}
+
+vectorized! {
+    /// Adds this probe's part to column `j` of a gradient with `units` columns, for inputs `x`.
+    fn column<'a>(probe: &'a Probe<'a>, x: &'a [f32], gradient: &'a mut [f32], units: usize, j: usize) = body
+}
+
+#[inline(always)]
+fn body<F: Float>(probe: &Probe<'_>, x: &[f32], gradient: &mut [f32], units: usize, j: usize) {
+    let unit = Units::new::<F>(probe.activation, [probe.a; LANES]);
+    let weight = |k: usize| [probe.row[k]; LANES];
+    let (mut places, mut shifts, mut count) = ([0usize; LANES], [0.0f32; LANES], 0);
+    for i in 0..=x.len() {
+        // A zero input moves nothing; the others are probed in full sets of lanes.
+        if i < x.len() && x[i] != 0.0 {
+            (places[count], shifts[count]) = (i, probe.step_size * x[i]);
+            count += 1;
+        }
+        if count == LANES || (i == x.len() && count > 0) {
+            let mut minus = [0.0; LANES];
+            for lane in 0..LANES {
+                minus[lane] = -shifts[lane];
+            }
+            let plus = probe.sample.change::<F>(&probe.change::<F>(&unit, &shifts), weight);
+            let minus = probe.sample.change::<F>(&probe.change::<F>(&unit, &minus), weight);
+            for lane in 0..count {
+                gradient[places[lane] * units + j] += (plus[lane] - minus[lane]) * probe.scale;
+            }
+            count = 0;
+        }
+    }
+}

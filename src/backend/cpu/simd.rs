@@ -1,0 +1,116 @@
+//! Loops compiled several times, for the vector units that processors have, and chosen when the program runs.
+//!
+//! A kernel's inner loop is a plain generic function over a [`Float`], written so that the compiler vectorises it;
+//! [`vectorized!`] makes the versions and the choice.
+
+use std::sync::OnceLock;
+
+/// What multiplication and addition are on the target: one rounding, or two.
+pub(super) trait Float {
+    /// `a * b + c`
+    fn mul_add(a: f32, b: f32, c: f32) -> f32;
+}
+
+/// The target has a fused instruction.
+pub(super) struct Fused;
+
+/// It has none; a fused result would cost a library call.
+pub(super) struct Separate;
+
+impl Float for Fused {
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+}
+
+impl Float for Separate {
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a * b + c
+    }
+}
+
+/// The vector instructions that this processor offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// What every processor of this architecture has.
+    Plain,
+    /// AVX2 and FMA.
+    Avx2,
+    /// AVX-512 F, BW, DQ and VL.
+    Avx512,
+}
+
+/// The best level of this processor; `GPU_TRAIN_SIMD=plain|avx2` lowers it, for tests and comparisons.
+pub(super) fn level() -> Level {
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    *LEVEL.get_or_init(|| {
+        let most = match std::env::var("GPU_TRAIN_SIMD").as_deref() {
+            Ok("plain") => Level::Plain,
+            Ok("avx2") => Level::Avx2,
+            _ => Level::Avx512,
+        };
+        most.min(detected())
+    })
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detected() -> Level {
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let avx512 = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl");
+    if avx2 && avx512 {
+        Level::Avx512
+    } else if avx2 {
+        Level::Avx2
+    } else {
+        Level::Plain
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detected() -> Level {
+    Level::Plain
+}
+
+/// What multiply-add is without asking the processor: every 64-bit Arm has it fused.
+#[cfg(target_arch = "aarch64")]
+pub(super) type Baseline = Fused;
+/// What multiply-add is without asking the processor.
+#[cfg(not(target_arch = "aarch64"))]
+pub(super) type Baseline = Separate;
+
+/// Makes `fn name(args)` that runs the `#[inline(always)]` generic function `body::<impl Float>(args)`, compiled
+/// for the best level of this processor.
+macro_rules! vectorized {
+    ($(#[$meta:meta])* fn $name:ident $(<$life:lifetime>)? ($($arg:ident: $type:ty),* $(,)?) = $body:ident) => {
+        $(#[$meta])*
+        pub(super) fn $name $(<$life>)? ($($arg: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                use $crate::backend::cpu::simd::{Fused, Level, level};
+                #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+                fn avx512 $(<$life>)? ($($arg: $type),*) {
+                    $body::<Fused>($($arg),*);
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn avx2 $(<$life>)? ($($arg: $type),*) {
+                    $body::<Fused>($($arg),*);
+                }
+                match level() {
+                    // SAFETY: `level` asked the processor for exactly these features.
+                    Level::Avx512 => return unsafe { avx512($($arg),*) },
+                    // SAFETY: as above.
+                    Level::Avx2 => return unsafe { avx2($($arg),*) },
+                    Level::Plain => {}
+                }
+            }
+            $body::<$crate::backend::cpu::simd::Baseline>($($arg),*);
+        }
+    };
+}
+
+pub(super) use vectorized;

@@ -1,0 +1,305 @@
+//! The numerical gradient: the central difference quotient of every parameter, and nothing else.
+//!
+//! `g(theta) = (L(theta + h) - L(theta - h)) / 2h`, with `L` the batch's mean loss. Read literally that is two
+//! forward passes a parameter. It is made cheap without changing what is computed:
+//!
+//! * A weight into unit `j` moves one pre-activation of each sample, by `s = h x`; only what depends on it changes.
+//! * Each change is propagated as a difference in a form that does not cancel (`expm1`, `ln1p`), instead of as two
+//!   nearly equal losses that are subtracted.
+//! * All weights into unit `j` move sample `n`'s loss along one function of one variable, `C(s)`. It is sampled at
+//!   a few pairs of points; the quotients of all inputs are read off the polynomial through them, by one matrix
+//!   product. Whether the polynomial is good enough is checked for every curve; where it is not (a kink of a ReLU,
+//!   a large `h`), each parameter is probed on its own.
+
+use super::forward::{Batch, Forward, NetworkTensors, view};
+use super::{GradientOptions, ProbeReport, Probes};
+use crate::backend::{
+    Backend, ColumnSums, CurveFeatures, Fill, Matmul, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer, Recording,
+    RowRange, Tensor, Words,
+};
+use crate::network::Activation;
+use crate::{Error, Result};
+
+/// The largest check error of a curve that is trusted, as a share of the curve's scale: four roundings of float32.
+const TOLERANCE: f32 = 5e-7;
+
+/// The numerical gradient of a network's layers.
+#[derive(Debug, Clone)]
+pub(super) struct Numerical {
+    layers: Vec<LayerProbe>,
+    options: GradientOptions,
+    samples: usize,
+}
+
+/// What one layer's probing works with.
+#[derive(Debug, Clone)]
+struct LayerProbe {
+    inputs: usize,
+    units: usize,
+    /// Pairs of points on each curve.
+    nodes: usize,
+    curve: Option<CurveTensors>,
+    single: Option<SingleTensors>,
+}
+
+#[derive(Debug, Clone)]
+struct CurveTensors {
+    /// `[N, 1]` where inputs may exceed 1.
+    range: Option<Tensor>,
+    /// `[q N, I]`; with one pair of points the inputs themselves serve.
+    features: Option<Tensor>,
+    /// `[N, 1]` of ones and `[q N, 1]`: the bias's features, where the range makes them differ from 1.
+    bias_features: Option<(Tensor, Tensor)>,
+    /// `[q N, U]`
+    coefficients: Tensor,
+    /// `[N, U]`
+    errors: Tensor,
+}
+
+#[derive(Debug, Clone)]
+struct SingleTensors {
+    list: Words,
+    counts: Words,
+    totals: Words,
+    largest: Tensor,
+}
+
+impl Numerical {
+    pub(super) fn new(
+        backend: &mut dyn Backend,
+        network: &NetworkTensors,
+        batch: &Batch,
+        options: GradientOptions,
+    ) -> Result<Self> {
+        let architecture = &network.architecture;
+        if architecture.layers() > 2 {
+            return Err(Error::config_hint(
+                format!("the numerical gradient reaches one hidden layer; {:?} has more", architecture.sizes),
+                "--gradient backprop trains networks of any depth",
+            ));
+        }
+        let samples = batch.inputs.rows;
+        let layers = (0..architecture.layers())
+            .map(|layer| {
+                let bounded = if layer == 0 {
+                    batch.from_bytes
+                } else {
+                    matches!(architecture.activation, Activation::Sigmoid | Activation::Tanh)
+                };
+                let (inputs, units) = (architecture.sizes[layer], architecture.sizes[layer + 1]);
+                LayerProbe::new(backend, inputs, units, samples, bounded, &options)
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { layers, options, samples })
+    }
+
+    /// Records the probes of every layer; `gradient` is laid out like the parameters.
+    pub(super) fn record(
+        &self,
+        recording: &mut Recording,
+        network: &NetworkTensors,
+        forward: &Forward,
+        batch: &Batch,
+        gradient: Tensor,
+    ) -> Result<()> {
+        let last = self.layers.len() - 1;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let probed = ProbedLayer {
+                activation: if index < last { network.architecture.activation } else { Activation::Identity },
+                pre_activations: forward.pre_activations[index],
+                next: (index < last).then(|| network.weight(index + 1)),
+                y: forward.outputs,
+                targets: batch.targets,
+                output: network.architecture.output,
+                step_size: self.options.step_size,
+            };
+            let place = &network.layout.layers()[index];
+            let target = Target {
+                inputs: forward.layer_inputs(batch, index),
+                weight: network.weight(index),
+                bias: network.bias(index),
+                weight_gradient: view(gradient, &place.weight),
+                bias_gradient: view(gradient, &place.bias),
+            };
+            layer.record(recording, probed, &target, self.tolerance())?;
+        }
+        Ok(())
+    }
+
+    fn tolerance(&self) -> f32 {
+        match self.options.probes {
+            Probes::Curve => f32::INFINITY,
+            Probes::Auto | Probes::Each => TOLERANCE,
+        }
+    }
+
+    /// Reads what the checks counted over the `steps` since the beginning, and the loss evaluations made: one of
+    /// each batch, and of each probe its share.
+    pub(super) fn report(&self, backend: &mut dyn Backend, steps: u64) -> Result<(ProbeReport, f64)> {
+        let mut report = ProbeReport::default();
+        let mut evaluations = steps as f64;
+        for layer in &self.layers {
+            if layer.curve.is_some() {
+                let curves = steps * (self.samples * layer.units) as u64;
+                report.curves += curves;
+                report.more_nodes += if layer.nodes > 1 { curves } else { 0 };
+                evaluations += steps as f64 * (2 * layer.nodes * layer.units) as f64;
+            }
+            if let Some(single) = &layer.single {
+                let listed: u64 = backend.read_words(single.totals)?.into_iter().map(u64::from).sum();
+                report.single += listed;
+                evaluations += (listed * 2 * (layer.inputs as u64 + 1)) as f64 / self.samples as f64;
+                let largest = backend.read_tensor(single.largest)?;
+                let largest = largest.into_iter().fold(0.0, f32::max);
+                report.largest_check_error = report.largest_check_error.max(f64::from(largest));
+            }
+        }
+        Ok((report, evaluations))
+    }
+}
+
+/// The tensors that one layer's gradient is made from and goes to.
+struct Target {
+    inputs: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    weight_gradient: Tensor,
+    bias_gradient: Tensor,
+}
+
+impl LayerProbe {
+    fn new(
+        backend: &mut dyn Backend,
+        inputs: usize,
+        units: usize,
+        samples: usize,
+        bounded: bool,
+        options: &GradientOptions,
+    ) -> Result<Self> {
+        let nodes = options.nodes.unwrap_or_else(|| pairs_for(options.step_size, bounded));
+        let curve = match options.probes {
+            Probes::Each => None,
+            Probes::Auto | Probes::Curve => {
+                let range = if bounded { None } else { Some(backend.tensor(samples, 1, "ranges")?) };
+                let features = if nodes > 1 {
+                    Some(backend.tensor(nodes * samples, inputs, "features")?)
+                } else {
+                    None
+                };
+                let bias_features = match (range, nodes) {
+                    (Some(_), 2..) => {
+                        let ones = backend.tensor_from(&vec![1.0; samples], samples, 1, "ones")?;
+                        Some((ones, backend.tensor(nodes * samples, 1, "bias features")?))
+                    }
+                    _ => None,
+                };
+                let coefficients = backend.tensor(nodes * samples, units, "coefficients")?;
+                let errors = backend.tensor(samples, units, "check errors")?;
+                Some(CurveTensors { range, features, bias_features, coefficients, errors })
+            }
+        };
+        let single = match options.probes {
+            Probes::Curve => None,
+            Probes::Auto | Probes::Each => Some(SingleTensors {
+                list: backend.words(samples * units, "single probes")?,
+                counts: backend.words(units, "counts of single probes")?,
+                totals: backend.words(units, "totals of single probes")?,
+                largest: backend.tensor(1, units, "largest check errors")?,
+            }),
+        };
+        Ok(Self { inputs, units, nodes, curve, single })
+    }
+
+    fn record(&self, recording: &mut Recording, layer: ProbedLayer, target: &Target, tolerance: f32) -> Result<()> {
+        if let Some(curve) = &self.curve {
+            self.record_curve(recording, curve, layer, target, tolerance)?;
+        } else {
+            recording.push(Fill { value: 0.0, out: target.weight_gradient })?;
+            recording.push(Fill { value: 0.0, out: target.bias_gradient })?;
+        }
+        if let Some(single) = &self.single {
+            recording.push(ProbeList {
+                errors: self.curve.as_ref().map(|curve| curve.errors),
+                tolerance,
+                samples: target.inputs.rows,
+                units: self.units,
+                list: single.list,
+                counts: single.counts,
+                totals: single.totals,
+                largest: single.largest,
+            })?;
+            recording.push(ProbeSingle {
+                layer,
+                inputs: target.inputs,
+                weight: target.weight,
+                bias: target.bias,
+                list: single.list,
+                counts: single.counts,
+                weight_gradient: target.weight_gradient,
+                bias_gradient: target.bias_gradient,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn record_curve(
+        &self,
+        recording: &mut Recording,
+        curve: &CurveTensors,
+        layer: ProbedLayer,
+        target: &Target,
+        tolerance: f32,
+    ) -> Result<()> {
+        if let Some(range) = curve.range {
+            recording.push(RowRange { x: target.inputs, out: range })?;
+        }
+        recording.push(ProbeCurve {
+            layer,
+            range: curve.range,
+            nodes: self.nodes,
+            tolerance,
+            coefficients: curve.coefficients,
+            errors: curve.errors,
+        })?;
+        if let Some(features) = curve.features {
+            recording.push(CurveFeatures { x: target.inputs, range: curve.range, out: features })?;
+        }
+        let product = |a: Tensor, out: Tensor| Matmul {
+            a,
+            transpose_a: true,
+            b: curve.coefficients,
+            transpose_b: false,
+            bias: None,
+            out,
+        };
+        recording.push(product(curve.features.unwrap_or(target.inputs), target.weight_gradient))?;
+        match curve.bias_features {
+            Some((ones, features)) => {
+                recording.push(CurveFeatures { x: ones, range: curve.range, out: features })?;
+                recording.push(product(features, target.bias_gradient))
+            }
+            // A bias is an input of 1, where every Chebyshev polynomial is 1 when the range is 1.
+            None => recording.push(ColumnSums {
+                x: curve.coefficients,
+                weights: vec![1.0; self.nodes],
+                out: target.bias_gradient,
+            }),
+        }
+    }
+}
+
+/// Pairs of points that a curve needs for float32 rounding at this step size, for weights of ordinary size: the
+/// check sees to the others. What one to six pairs miss grows as the powers 2, 4, 6, ... of `h`: at `h = 0.01` it
+/// is 5e-5 with one pair and 6e-10 with two, at 0.1 3e-10 with three, at 0.5 1e-5 with four and 2e-8 with six (tanh).
+fn pairs_for(step_size: f32, bounded: bool) -> usize {
+    // Inputs without a bound seldom exceed this.
+    let reach = if bounded { step_size } else { 4.0 * step_size };
+    match reach {
+        ..=3e-4 => 1,
+        ..=0.02 => 2,
+        ..=0.1 => 3,
+        ..=0.25 => 4,
+        ..=0.7 => 6,
+        _ => 8,
+    }
+}

@@ -1,0 +1,208 @@
+//! Loss and accuracy over a whole split.
+
+use super::settings::SplitScore;
+use super::source::Source;
+use crate::backend::{Advance, Argmax, Backend, CountCorrect, Gather, ProgramId, Recording, Tensor, Words};
+use crate::data::Split;
+use crate::gradient::{Batch, Forward, NetworkTensors};
+use crate::network::Network;
+use crate::{Error, Result};
+
+/// Samples that are evaluated together. A multiple of 64, so that the rest of a split begins where a tensor may.
+const CHUNK: usize = 1_024;
+
+/// What an evaluation found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SplitEvaluation {
+    /// Loss and accuracy.
+    pub score: SplitScore,
+    /// `confusion[true class][predicted class]`: how many samples.
+    pub confusion: Vec<Vec<u64>>,
+}
+
+/// Evaluates `network` on a split: mean loss, accuracy and confusion matrix.
+///
+/// # Errors
+/// [`Error::Config`] when the split does not fit the network; or when the device fails.
+pub fn evaluate(backend: &mut dyn Backend, network: &Network, split: &Split) -> Result<SplitEvaluation> {
+    check_split(network, split)?;
+    let tensors = NetworkTensors {
+        architecture: network.architecture.clone(),
+        layout: network.layout.clone(),
+        parameters: backend.tensor_from(&network.parameters, 1, network.layout.len(), "parameters")?,
+    };
+    let evaluator = Evaluator::new(backend, &tensors, split, u64::MAX)?;
+    let (score, predictions) = evaluator.score_and_predict(backend, split)?;
+    let outputs = network.architecture.outputs();
+    let mut confusion = vec![vec![0; outputs]; outputs];
+    for (&label, &prediction) in split.labels().iter().zip(&predictions) {
+        confusion[usize::from(label)][prediction as usize] += 1;
+    }
+    Ok(SplitEvaluation { score, confusion })
+}
+
+/// Whether a network can be run on a split.
+pub(super) fn check_split(network: &Network, split: &Split) -> Result<()> {
+    let architecture = &network.architecture;
+    if split.features() != architecture.inputs() {
+        return Err(Error::config(format!(
+            "images of {} pixels for a network of {} inputs",
+            split.features(),
+            architecture.inputs()
+        )));
+    }
+    match split.labels().iter().find(|&&label| usize::from(label) >= architecture.outputs()) {
+        Some(label) => {
+            Err(Error::config(format!("a label of {label} for a network of {} outputs", architecture.outputs())))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Runs the forward pass over a split, chunk by chunk, with everything prepared once.
+pub(super) struct Evaluator {
+    source: Source,
+    samples: usize,
+    chunks: Vec<Chunks>,
+    /// `[chunks, 1]`
+    losses: Tensor,
+    /// The number of the chunk at hand.
+    cursor: Words,
+    correct: Words,
+}
+
+/// Chunks of one size, and the program that evaluates the next one of them.
+struct Chunks {
+    len: usize,
+    count: usize,
+    program: ProgramId,
+    predictions: Words,
+}
+
+impl Evaluator {
+    pub(super) fn new(
+        backend: &mut dyn Backend,
+        network: &NetworkTensors,
+        split: &Split,
+        budget: u64,
+    ) -> Result<Self> {
+        let source = Source::new(backend, split, CHUNK.min(split.len()), budget)?;
+        Self::with_source(backend, network, split, source)
+    }
+
+    /// On bytes that are on the device already, or on room for at least a chunk of them.
+    pub(super) fn with_source(
+        backend: &mut dyn Backend,
+        network: &NetworkTensors,
+        split: &Split,
+        source: Source,
+    ) -> Result<Self> {
+        let samples = split.len();
+        let losses = backend.tensor(samples.div_ceil(CHUNK), 1, "chunk losses")?;
+        let (cursor, correct) = (backend.words(1, "cursor")?, backend.words(1, "count of correct")?);
+        let order: Vec<u32> = (0..samples as u32).collect();
+        let order = backend.words_from(&order, "order")?;
+        let mut evaluator = Self { source, samples, chunks: Vec::new(), losses, cursor, correct };
+        // Kernels know their sizes, so the rest of the split has a program of its own.
+        let (full, rest) = (samples / CHUNK, samples % CHUNK);
+        for (first, len, count) in [(0, CHUNK, full), (full * CHUNK, rest, 1)] {
+            if len > 0 && count > 0 {
+                let indices = if source.resident {
+                    Words { offset: order.offset + first, len: len * count, ..order }
+                } else {
+                    Words { len, ..order }
+                };
+                let chunks = evaluator.prepare(backend, network, split, indices, len, count)?;
+                evaluator.chunks.push(chunks);
+            }
+        }
+        Ok(evaluator)
+    }
+
+    fn prepare(
+        &self,
+        backend: &mut dyn Backend,
+        network: &NetworkTensors,
+        split: &Split,
+        indices: Words,
+        len: usize,
+        count: usize,
+    ) -> Result<Chunks> {
+        let batch = Batch {
+            inputs: backend.tensor(len, split.features(), "inputs")?,
+            targets: backend.words(len, "targets")?,
+            from_bytes: true,
+        };
+        let forward = Forward::new(backend, &network.architecture, len)?;
+        let predictions = backend.words(len, "predictions")?;
+        // The full chunks of resident data follow the cursor; a block, and the rest, begin at their first sample.
+        let follows = self.source.resident && count > 1;
+        let cursor = if follows { self.cursor } else { backend.words(1, "zero")? };
+        let mut recording = Recording::new();
+        let (images, labels) = (self.source.images, self.source.labels);
+        recording.push(Gather { images, labels, indices, cursor, inputs: batch.inputs, targets: batch.targets })?;
+        forward.record_outputs(&mut recording, network, &batch)?;
+        forward.record_loss(&mut recording, network, &batch, self.losses, self.cursor)?;
+        recording.push(Argmax { x: forward.outputs, out: predictions })?;
+        recording.push(CountCorrect { predictions, targets: batch.targets, out: self.correct })?;
+        recording.push(Advance { cursor: self.cursor, step: backend.words(1, "chunks done")? })?;
+        Ok(Chunks { len, count, program: backend.prepare(&recording)?, predictions })
+    }
+
+    /// Evaluates the split with the parameters as they are now.
+    pub(super) fn score(&self, backend: &mut dyn Backend, split: &Split) -> Result<SplitScore> {
+        self.begin(backend)?;
+        let mut first = 0;
+        for chunks in &self.chunks {
+            if self.source.resident {
+                backend.run(chunks.program, chunks.count)?;
+                continue;
+            }
+            for _ in 0..chunks.count {
+                self.run_chunk(backend, split, chunks, first)?;
+                first += chunks.len;
+            }
+        }
+        self.finish(backend)
+    }
+
+    /// The same, and the class predicted for each sample.
+    pub(super) fn score_and_predict(
+        &self,
+        backend: &mut dyn Backend,
+        split: &Split,
+    ) -> Result<(SplitScore, Vec<u32>)> {
+        self.begin(backend)?;
+        let mut predictions = Vec::with_capacity(self.samples);
+        for chunks in &self.chunks {
+            for _ in 0..chunks.count {
+                self.run_chunk(backend, split, chunks, predictions.len())?;
+                predictions.extend(backend.read_words(chunks.predictions)?);
+            }
+        }
+        Ok((self.finish(backend)?, predictions))
+    }
+
+    fn begin(&self, backend: &mut dyn Backend) -> Result<()> {
+        backend.write_words(self.correct, &[0])?;
+        backend.write_words(self.cursor, &[0])
+    }
+
+    /// Evaluates the next chunk, which begins at sample `first`.
+    fn run_chunk(&self, backend: &mut dyn Backend, split: &Split, chunks: &Chunks, first: usize) -> Result<()> {
+        if !self.source.resident {
+            let range = first..first + chunks.len;
+            let images = &split.images()[range.start * split.features()..range.end * split.features()];
+            self.source.upload(backend, images, &split.labels()[range])?;
+        }
+        backend.run(chunks.program, 1)
+    }
+
+    fn finish(&self, backend: &mut dyn Backend) -> Result<SplitScore> {
+        let losses = backend.read_tensor(self.losses)?;
+        let correct = backend.read_words(self.correct)?[0];
+        let lengths = self.chunks.iter().flat_map(|chunks| std::iter::repeat_n(chunks.len, chunks.count));
+        let sum: f64 = lengths.zip(losses).map(|(len, loss)| len as f64 * f64::from(loss)).sum();
+        Ok(SplitScore { loss: sum / self.samples as f64, accuracy: f64::from(correct) / self.samples as f64 })
+    }
+}
