@@ -228,7 +228,7 @@ fn damaged_gzip_is_refused() {
     assert_eq!(format_error(&damaged), (121, "121 bytes / 120 bytes as the gzip trailer says".into()));
     let mut longer = whole.clone();
     longer.extend([0; 3]);
-    assert_eq!(format_error(&longer), (121, "3 bytes after the gzip trailer / the end of the file".into()));
+    assert_eq!(format_error(&longer), (121, "more bytes after the gzip trailer / the end of the file".into()));
     // Wherever a bit of the data flips, it is noticed or, as the padding before the trailer, it makes no difference.
     let mut unnoticed = 0;
     for at in 10..whole.len() {
@@ -251,7 +251,7 @@ fn absurd_headers_cost_nothing() {
             let folder = Folder::new();
             let path = folder.write("images", &file);
             let largest = largest_allocation(|| assert!(matches!(read_images(&path), Err(Error::Format { .. }))));
-            assert!(largest < 1 << 16, "{sizes:?}: {largest} bytes at once");
+            assert!(largest <= 1 << 18, "{sizes:?}: {largest} bytes at once");
         }
     }
     refused(&idx(&[0x0803, max, max, max], &[0; 84]), 8, "4294967295", "fits in memory");

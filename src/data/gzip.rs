@@ -1,11 +1,11 @@
-//! Gzip (RFC 1952) in memory, inflated straight into a buffer of known size.
+//! Gzip (RFC 1952), inflated straight into a buffer of known size.
 //!
-//! A streaming reader spends a third of the time on copies through small buffers and on page faults. Here the caller
-//! says how many bytes it expects, a second thread touches the pages of the output ahead of the decompressor, and
-//! what the file promises is checked against what its length can hold before anything is allocated for it.
+//! A general reader spends a third of its time on page faults. Here the caller says how many bytes it expects, after
+//! holding that number against what a file of this length can inflate to, and a second thread touches the pages of the
+//! output ahead of the decompressor.
 
 use std::hint::black_box;
-use std::io;
+use std::io::{self, BufRead, Read};
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
@@ -26,30 +26,32 @@ const PIECE: usize = 1 << 20;
 /// The smallest page that any supported system has, in bytes.
 const PAGE: usize = 4096;
 
-/// A gzip file in memory, being inflated.
-pub(super) struct Inflate<'a> {
+/// A gzip file being inflated.
+pub(super) struct Inflate<'a, R> {
     path: &'a Path,
-    /// The deflate stream, the trailer, and whatever else the file holds.
-    body: &'a [u8],
+    /// What follows of the file: the deflate stream, the trailer, and whatever else there is.
+    input: R,
+    /// Bytes of the whole file.
+    length: u64,
     state: Decompress,
     crc: Crc,
     /// Whether the deflate stream has said that it is over.
     ended: bool,
 }
 
-impl<'a> Inflate<'a> {
-    /// Opens the gzip file `bytes`, which errors call `path`.
+impl<'a, R: BufRead> Inflate<'a, R> {
+    /// Opens the gzip file `input` of `length` bytes, which errors call `path`.
     ///
     /// # Errors
     /// [`Error::Format`] if the gzip header is damaged or cut short.
-    pub(super) fn new(path: &'a Path, bytes: &'a [u8]) -> Result<Self> {
-        let body = &bytes[header_length(path, bytes)?..];
-        Ok(Self { path, body, state: Decompress::new(false), crc: Crc::new(), ended: false })
+    pub(super) fn new(path: &'a Path, mut input: R, length: u64) -> Result<Self> {
+        Header { path, input: &mut input, crc: Crc::new() }.skip()?;
+        Ok(Self { path, input, length, state: Decompress::new(false), crc: Crc::new(), ended: false })
     }
 
-    /// The most bytes that this file can inflate to.
+    /// The most bytes that a file of this length can inflate to.
     pub(super) fn most_bytes(&self) -> u64 {
-        (self.body.len() as u64).saturating_mul(MAX_RATIO)
+        self.length.saturating_mul(MAX_RATIO)
     }
 
     /// How many bytes have come out so far.
@@ -66,11 +68,10 @@ impl<'a> Inflate<'a> {
         let mut filled = 0;
         while filled < output.len() && !self.ended {
             let before = (self.state.total_in(), self.state.total_out());
-            let input = &self.body[before.0 as usize..];
-            let status = self
-                .state
-                .decompress(input, &mut output[filled..], FlushDecompress::None)
-                .map_err(|error| self.format(format!("invalid data ({error})"), "a deflate stream"))?;
+            let input = self.input.fill_buf().map_err(|error| Error::io("read", self.path, error))?;
+            let status = self.state.decompress(input, &mut output[filled..], FlushDecompress::None);
+            self.input.consume((self.state.total_in() - before.0) as usize);
+            let status = status.map_err(|error| self.format(format!("invalid data ({error})"), "a deflate stream"))?;
             filled += (self.state.total_out() - before.1) as usize;
             self.ended = status == Status::StreamEnd;
             // Neither input taken nor output made: the file ends in the middle of the stream.
@@ -137,24 +138,23 @@ impl<'a> Inflate<'a> {
         if self.fill(&mut extra)? != 0 {
             return format("more bytes".into(), "the end of the data");
         }
-        let rest = &self.body[self.state.total_in() as usize..];
-        if !self.ended || rest.len() < 8 {
+        let io = |error| Error::io("read", path, error);
+        let mut trailer = Vec::with_capacity(8);
+        self.input.by_ref().take(8).read_to_end(&mut trailer).map_err(io)?;
+        let (true, &[a, b, c, d, e, f, g, h]) = (self.ended, trailer.as_slice()) else {
             return format("the end of the file (truncated?)".into(), "the gzip trailer");
+        };
+        let (stored_sum, stored_length) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+        if stored_sum != sum {
+            return format(format!("data of CRC-32 {sum:#010x}"), &format!("{stored_sum:#010x} as the file says"));
         }
-        let word = |at: usize| u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
-        if word(0) != sum {
-            return format(
-                format!("data of CRC-32 {sum:#010x}"),
-                &format!("CRC-32 {:#010x} as the file says", word(0)),
-            );
+        if stored_length != length {
+            return format(format!("{length} bytes"), &format!("{stored_length} bytes as the gzip trailer says"));
         }
-        if word(4) != length {
-            return format(format!("{length} bytes"), &format!("{} bytes as the gzip trailer says", word(4)));
+        if !self.input.fill_buf().map_err(io)?.is_empty() {
+            return format("more bytes after the gzip trailer".into(), "the end of the file");
         }
-        match rest.len() - 8 {
-            0 => Ok(()),
-            trailing => format(format!("{trailing} bytes after the gzip trailer"), "the end of the file"),
-        }
+        Ok(())
     }
 }
 
@@ -168,43 +168,67 @@ fn zeroed(path: &Path, length: usize) -> Result<Vec<u8>> {
     Ok(vec![0; length])
 }
 
-/// How many bytes the gzip header takes, its optional fields included.
-fn header_length(path: &Path, bytes: &[u8]) -> Result<usize> {
-    const HEADER_CRC: u8 = 1 << 1;
-    const EXTRA: u8 = 1 << 2;
-    const NAME: u8 = 1 << 3;
-    const COMMENT: u8 = 1 << 4;
-    const RESERVED: u8 = 0b1110_0000;
+/// The gzip header, being read.
+struct Header<'a, R> {
+    path: &'a Path,
+    input: &'a mut R,
+    /// Of the bytes so far, which it counts, too.
+    crc: Crc,
+}
 
-    let truncated = || {
-        super::format_error(path, bytes.len() as u64, "the end of the file (truncated?)", "the rest of the gzip header")
-    };
-    let &[_, _, method, flags, _, _, _, _, _, _, ..] = bytes else { return Err(truncated()) };
-    if method != 8 {
-        return Err(super::format_error(path, 2, format!("compression method {method}"), "8 (deflate)"));
+impl<R: BufRead> Header<'_, R> {
+    /// The next `N` bytes.
+    fn bytes<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.input.read_exact(&mut bytes).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.problem(0, "the end of the file (truncated?)", "a gzip header"),
+            _ => Error::io("read", self.path, error),
+        })?;
+        self.crc.update(&bytes);
+        Ok(bytes)
     }
-    if flags & RESERVED != 0 {
-        return Err(super::format_error(path, 3, format!("gzip flags {flags:#04x}"), "the reserved flags to be 0"));
+
+    /// An error about what begins `back` bytes before the place that has been reached.
+    fn problem(&self, back: u32, found: impl Into<String>, expected: impl Into<String>) -> Error {
+        super::format_error(self.path, u64::from(self.crc.amount() - back), found, expected)
     }
-    let mut length = 10;
-    if flags & EXTRA != 0 {
-        let size = bytes.get(length..length + 2).ok_or_else(truncated)?;
-        length += 2 + usize::from(u16::from_le_bytes([size[0], size[1]]));
-    }
-    for text in [NAME, COMMENT] {
-        if flags & text != 0 {
-            let rest = bytes.get(length..).ok_or_else(truncated)?;
-            length += 1 + rest.iter().position(|&byte| byte == 0).ok_or_else(truncated)?;
+
+    /// Reads past the header, its optional fields included.
+    fn skip(mut self) -> Result<()> {
+        const HEADER_CRC: u8 = 1 << 1;
+        const EXTRA: u8 = 1 << 2;
+        const NAME: u8 = 1 << 3;
+        const COMMENT: u8 = 1 << 4;
+        const RESERVED: u8 = 0b1110_0000;
+
+        self.bytes::<2>()?; // the magic number, which brought us here
+        let [method] = self.bytes()?;
+        if method != 8 {
+            return Err(self.problem(1, format!("compression method {method}"), "8 (deflate)"));
         }
-    }
-    if flags & HEADER_CRC != 0 {
-        let stored = bytes.get(length..length + 2).ok_or_else(truncated)?;
-        let mut crc = Crc::new();
-        crc.update(&bytes[..length]);
-        if crc.sum() as u16 != u16::from_le_bytes([stored[0], stored[1]]) {
-            return Err(super::format_error(path, length as u64, "another header CRC", "the gzip header's CRC"));
+        let [flags] = self.bytes()?;
+        if flags & RESERVED != 0 {
+            return Err(self.problem(1, format!("gzip flags {flags:#04x}"), "the reserved flags to be 0"));
         }
-        length += 2;
+        self.bytes::<6>()?; // time, level and system of the compression
+        if flags & EXTRA != 0 {
+            for _ in 0..u16::from_le_bytes(self.bytes()?) {
+                self.bytes::<1>()?;
+            }
+        }
+        for text in [NAME, COMMENT] {
+            if flags & text != 0 {
+                while self.bytes()? != [0] {}
+            }
+        }
+        if flags & HEADER_CRC != 0 {
+            let sum = self.crc.sum() as u16;
+            let stored = u16::from_le_bytes(self.bytes()?);
+            if stored != sum {
+                let expected = format!("{stored:#06x} as the file says");
+                return Err(self.problem(2, format!("a gzip header of CRC {sum:#06x}"), expected));
+            }
+        }
+        Ok(())
     }
-    if length > bytes.len() { Err(truncated()) } else { Ok(length) }
 }

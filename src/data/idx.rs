@@ -5,7 +5,7 @@
 //! been held against the length of the file.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::gzip::{self, Inflate};
@@ -17,6 +17,8 @@ const IMAGES: u32 = 0x0803;
 const LABELS: u32 = 0x0801;
 /// The longest header that is read: the magic number and three sizes.
 const MAX_HEADER: usize = 16;
+/// Bytes that are read from the disk at a time: little enough to stay in the cache until they are inflated.
+const BUFFER: usize = 1 << 18;
 
 /// Grey images, `[count, rows, columns]`, row-major, one byte a pixel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +55,7 @@ pub fn read_labels(path: &Path) -> Result<Vec<u8>> {
 /// # Errors
 /// As [`read_images`].
 pub fn decode_images(path: &Path, file: &[u8]) -> Result<Images> {
-    images(decode(path, file, IMAGES)?)
+    images(decode(path, file, file.len() as u64, IMAGES)?)
 }
 
 /// [`read_labels`] of a file that is in memory; `path` is what errors call it.
@@ -61,7 +63,7 @@ pub fn decode_images(path: &Path, file: &[u8]) -> Result<Images> {
 /// # Errors
 /// As [`read_images`].
 pub fn decode_labels(path: &Path, file: &[u8]) -> Result<Vec<u8>> {
-    Ok(decode(path, file, LABELS)?.1)
+    Ok(decode(path, file, file.len() as u64, LABELS)?.1)
 }
 
 /// The plain IDX file of images whose `pixels` are `[count, rows, columns]`.
@@ -186,15 +188,20 @@ fn read(path: &Path, magic: u32) -> Result<(Header, Vec<u8>)> {
     if !metadata.is_file() {
         return Err(io(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
     }
-    let mut file = File::open(path).map_err(io)?;
+    let file = File::open(path).map_err(io)?;
+    decode(path, BufReader::with_capacity(BUFFER, file), metadata.len(), magic)
+}
+
+/// Decodes a file of `length` bytes, which must be of the kind `magic`.
+fn decode(path: &Path, mut file: impl BufRead, length: u64, magic: u32) -> Result<(Header, Vec<u8>)> {
+    let io = |error| Error::io("read", path, error);
+    if file.fill_buf().map_err(io)?.starts_with(&gzip::MAGIC) {
+        return inflate(path, file, length, magic);
+    }
     let mut head = Vec::with_capacity(MAX_HEADER);
     file.by_ref().take(Header::length(magic) as u64).read_to_end(&mut head).map_err(io)?;
-    if head.starts_with(&gzip::MAGIC) {
-        file.read_to_end(&mut head).map_err(io)?;
-        return inflate(path, &head, magic);
-    }
     let header = Header::parse(path, &head, magic)?;
-    header.check_length(path, metadata.len())?;
+    header.check_length(path, length)?;
     let mut elements = Vec::new();
     let reserved = elements.try_reserve_exact(header.elements);
     reserved.map_err(|error| io(io::Error::new(io::ErrorKind::OutOfMemory, error)))?;
@@ -203,26 +210,15 @@ fn read(path: &Path, magic: u32) -> Result<(Header, Vec<u8>)> {
     Ok((header, elements))
 }
 
-/// Decodes a whole file in memory.
-fn decode(path: &Path, file: &[u8], magic: u32) -> Result<(Header, Vec<u8>)> {
-    if file.starts_with(&gzip::MAGIC) {
-        return inflate(path, file, magic);
-    }
-    let header = Header::parse(path, &file[..file.len().min(Header::length(magic))], magic)?;
-    header.check_length(path, file.len() as u64)?;
-    let elements = file[header.length..].to_vec();
-    Ok((header, elements))
-}
-
-/// Decodes a whole gzipped file in memory.
-fn inflate(path: &Path, file: &[u8], magic: u32) -> Result<(Header, Vec<u8>)> {
-    let mut inflate = Inflate::new(path, file)?;
+/// Decodes a gzipped file of `length` bytes.
+fn inflate(path: &Path, file: impl BufRead, length: u64, magic: u32) -> Result<(Header, Vec<u8>)> {
+    let mut inflate = Inflate::new(path, file, length)?;
     let mut head = [0; MAX_HEADER];
     let got = inflate.fill(&mut head[..Header::length(magic)])?;
     let header = Header::parse(path, &head[..got], magic)?;
     if header.elements as u64 > inflate.most_bytes() {
         let found = format!("a header that promises {} bytes", header.elements);
-        let expected = format!("at most {}, all that {} gzipped bytes can hold", inflate.most_bytes(), file.len());
+        let expected = format!("at most {}, all that {length} gzipped bytes can hold", inflate.most_bytes());
         return Err(super::format_error(path, 4, found, expected));
     }
     let elements = inflate.take(header.elements)?;
