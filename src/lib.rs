@@ -1,6 +1,8 @@
 //! `gpu-train`: neural networks trained by numerical gradients, on any GPU or none.
 
 pub mod backend;
+#[doc(hidden)]
+pub mod cli;
 pub mod data;
 pub mod device;
 mod error;
