@@ -124,9 +124,16 @@ impl FunctionOptions {
             // Only the cross entropy has one.
             _ => self.epsilon.is_some() || architecture.output.epsilon().is_none(),
         };
-        let unknown: Vec<_> = model.assumed.iter().copied().filter(|key| !given(key)).collect();
+        let value = |key: &str| match key {
+            "activation" => architecture.activation.name().into(),
+            "output_activation" => architecture.output.activation().name().into(),
+            "loss" => architecture.output.loss().name().into(),
+            _ => architecture.output.epsilon().map_or_else(String::new, number),
+        };
+        let unknown = model.assumed.iter().filter(|key| !given(key));
+        let unknown: Vec<_> = unknown.map(|key| format!("{key} {}", value(key))).collect();
         if !unknown.is_empty() {
-            report::warning(&format!("the model does not say its {}: taken to be the default", unknown.join(", ")));
+            report::warning(&format!("the model's metadata do not say all: taken to be {}", unknown.join(", ")));
         }
         Ok(())
     }
