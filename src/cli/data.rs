@@ -79,9 +79,9 @@ impl Data {
             test: Contents::of(dataset.test(), classes),
         };
         if info.json {
-            report::json(&document)?
+            report::json(&document)?;
         } else {
-            report::print(&document.text())?
+            report::print(&document.text())?;
         }
         Ok(Outcome::Done)
     }

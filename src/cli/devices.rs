@@ -66,9 +66,9 @@ impl Devices {
             auto: Auto { index, reason: selection.reason },
         };
         if self.json {
-            report::json(&document)?
+            report::json(&document)?;
         } else {
-            report::print(&document.text())?
+            report::print(&document.text())?;
         }
         Ok(Outcome::Done)
     }

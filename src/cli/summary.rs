@@ -124,14 +124,15 @@ impl RunSummary {
             ("speed", format!("{rate} steps/s, {samples} samples/s")),
         ];
         if self.gradient == Method::Numerical.name() {
-            let made = significant(self.loss_evaluations);
-            // Each parameter moved up and down in each step, and the loss of the whole batch each time.
+            // Read literally, each parameter is moved up and down in each step, and the batch's loss computed anew.
             let literal = 2.0 * self.parameters as f64 * self.steps as f64;
-            let share = significant(literal / self.loss_evaluations.max(1.0));
-            let literal = significant(literal);
+            let [made, needed] = [self.loss_evaluations, literal].map(significant);
+            let times = significant(literal / self.loss_evaluations.max(1.0));
             rows.push((
                 "evaluations",
-                format!("{made} of the loss; one by one it would be {literal}, {share} times it"),
+                format!(
+                    "{made} of a batch's loss; one parameter at a time it would be {needed}, {times} times as many"
+                ),
             ));
         }
         if let Some(probes) = &self.probes {

@@ -25,8 +25,8 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   gpu-train                                   the textbook's network on the embedded digits
   gpu-train --dataset mnist --data-dir data   the same on MNIST
-  gpu-train --hidden 64,32 --activation tanh --save model.safetensors
-  gpu-train --gradient backprop --optimizer adam --lr 0.001 --json
+  gpu-train --step-size 0.01 --probes each --epochs 20
+  gpu-train --gradient backprop --hidden 128,64 --activation relu --init he --save model.safetensors
   gpu-train evaluate model.safetensors
   gpu-train devices
 
@@ -105,7 +105,7 @@ pub(super) struct Train {
     device: DeviceOptions,
     /// Budget for data and working memory, such as 256MiB [default: what the device allows]
     #[arg(long, value_name = "BYTES", help_heading = "Device")]
-    #[arg(allow_negative_numbers = true, value_parser = values::bytes)]
+    #[arg(allow_hyphen_values = true, value_parser = values::bytes)]
     memory: Option<u64>,
     #[command(flatten)]
     output: OutputOptions,
@@ -155,9 +155,9 @@ impl Train {
         let saved = self.save.as_deref().map_or(Ok(()), |path| checkpoint::save(path, &network));
         let saved_at = self.save.as_deref().filter(|_| saved.is_ok());
         if self.output.json {
-            report::json(&summary)?
+            report::json(&summary)?;
         } else {
-            report::print(&summary.text(&record, saved_at))?
+            report::print(&summary.text(&record, saved_at))?;
         }
         saved?;
         match watch.failure {

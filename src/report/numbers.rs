@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn numbers_keep_four_digits() {
-        let shown = [0.0, 2.302_585, 0.012_345, 312.46, 7_123.4, 1.2e-7, 999.99, -5_000.0].map(significant);
-        assert_eq!(shown, ["0", "2.303", "0.01235", "312.5", "7,123", "1.200e-7", "1,000", "-5,000"]);
+        let shown = [0.0, 2.345_678, 0.012_345, 312.46, 7_123.4, 1.2e-7, 999.99, -5_000.0].map(significant);
+        assert_eq!(shown, ["0", "2.346", "0.01235", "312.5", "7,123", "1.200e-7", "1,000", "-5,000"]);
         assert_eq!(significant(f64::INFINITY), "inf");
     }
 
