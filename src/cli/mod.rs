@@ -1,0 +1,105 @@
+//! The command line: one file a subcommand. Options are data here; what computes is in the library.
+
+mod data;
+mod devices;
+mod evaluate;
+mod interrupt;
+mod options;
+mod paths;
+mod record;
+mod summary;
+mod train;
+mod values;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, Subcommand};
+
+use crate::{Error, report};
+
+/// Trains neural networks on any GPU, or none, by numerical gradients that need no back-propagation.
+/// Without a subcommand it trains.
+#[derive(Debug, Parser)]
+#[command(name = "gpu-train", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(after_help = train::EXAMPLES, disable_help_flag = true)]
+pub struct Cli {
+    /// Print help
+    // The long form gives each possible value a paragraph.
+    #[arg(short, long, global = true, action = clap::ArgAction::HelpShort)]
+    help: Option<bool>,
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    train: train::Train,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a network and evaluate it.
+    #[command(after_help = train::EXAMPLES)]
+    Train(Box<train::Train>),
+    /// Evaluate a model: loss, accuracy, confusion matrix.
+    Evaluate(evaluate::Evaluate),
+    /// List every adapter, and say which one `--device auto` takes and why.
+    Devices(devices::Devices),
+    /// What a data set holds.
+    #[command(subcommand)]
+    Data(data::Data),
+}
+
+/// How a command ended that did what it could.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Interrupted,
+}
+
+/// Why a command did not do what it was asked for.
+enum Failure {
+    /// What was typed makes no sense, whatever the machine and the files are.
+    Usage(Error),
+    /// It failed.
+    Failed(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Cli {
+    /// Runs the command and returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    ///
+    /// `started` is when the process began.
+    #[must_use]
+    pub fn run(self, started: Instant) -> ExitCode {
+        let result = match self.command {
+            None => self.train.run(started),
+            Some(Command::Train(train)) => train.run(started),
+            Some(Command::Evaluate(evaluate)) => evaluate.run(),
+            Some(Command::Devices(devices)) => devices.run(),
+            Some(Command::Data(data)) => data.run(),
+        };
+        match result {
+            Ok(Outcome::Done) => ExitCode::SUCCESS,
+            Ok(Outcome::Interrupted) => interrupt::EXIT_CODE.into(),
+            Err(Failure::Failed(Error::Interrupted)) => {
+                report::note("interrupted");
+                interrupt::EXIT_CODE.into()
+            }
+            Err(Failure::Failed(error)) => complain(&error, 1),
+            Err(Failure::Usage(error)) => complain(&error, 2),
+        }
+    }
+}
+
+/// One line for what went wrong, and one for what to do about it where something is known.
+fn complain(error: &Error, code: u8) -> ExitCode {
+    report::note(&format!("error: {error}"));
+    if let Some(hint) = error.hint() {
+        report::note(&format!("hint: {hint}"));
+    }
+    code.into()
+}

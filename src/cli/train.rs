@@ -1,0 +1,285 @@
+//! `gpu-train train`: from options to a trained network, its scores and its files.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::interrupt::Interrupt;
+use super::options::{DataOptions, DeviceOptions, FunctionOptions, OutputOptions};
+use super::record::RunRecord;
+use super::summary::RunSummary;
+use super::values::{self, HiddenSizes};
+use super::{Failure, Outcome, paths};
+use crate::data::{Dataset, Sampling};
+use crate::gradient::{Method, Probes};
+use crate::network::{Architecture, Initialization, Network};
+use crate::report::{self, Progress, RunLog, count};
+use crate::train::checkpoint::{self, LoadedNetwork};
+use crate::train::{Evaluation, Observer, Optimizer, Settings};
+use crate::{Error, Result};
+
+/// What the help ends with.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  gpu-train                                   the textbook's network on the embedded digits
+  gpu-train --dataset mnist --data-dir data   the same on MNIST
+  gpu-train --step-size 0.01 --probes each --epochs 20
+  gpu-train --gradient backprop --hidden 128,64 --activation relu --init he --save model.safetensors
+  gpu-train evaluate model.safetensors
+  gpu-train devices
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (what was learnt is saved).";
+
+/// Steps of a run that is not told how many.
+const DEFAULT_STEPS: u64 = 10_000;
+
+/// The options of `gpu-train train`.
+#[derive(Debug, Args)]
+pub(super) struct Train {
+    /// Central differences of the loss, or back-propagation
+    #[arg(long, default_value = "numerical", help_heading = "Gradient")]
+    gradient: Method,
+    /// The h of the central difference
+    #[arg(long, value_name = "H", default_value = "1e-4", help_heading = "Gradient")]
+    #[arg(allow_negative_numbers = true, value_parser = values::positive)]
+    step_size: f32,
+    /// Loss curves where they pass their check (auto), everywhere (curve), or each parameter on its own
+    #[arg(long, default_value = "auto", help_heading = "Gradient")]
+    probes: Probes,
+
+    /// Units of each hidden layer: 50, or 512,256, or none for softmax regression [default: 50]
+    #[arg(long, value_name = "SIZES", help_heading = "Network", conflicts_with = "start_from")]
+    hidden: Option<HiddenSizes>,
+    #[command(flatten)]
+    functions: FunctionOptions,
+    /// Fresh weights: normal:DEVIATION, xavier or he [default: normal:0.01]
+    #[arg(long, help_heading = "Network", conflicts_with = "start_from")]
+    init: Option<Initialization>,
+    /// Train this network on instead of a fresh one
+    #[arg(long, value_name = "MODEL", help_heading = "Network")]
+    pub(super) start_from: Option<PathBuf>,
+
+    /// Samples of a mini-batch
+    #[arg(long, value_name = "N", default_value_t = 100, help_heading = "Training")]
+    #[arg(allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..1 << 24))]
+    batch_size: u32,
+    /// Steps of the run [default: 10000]
+    #[arg(long, value_name = "N", help_heading = "Training", conflicts_with = "epochs")]
+    #[arg(allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
+    steps: Option<u64>,
+    /// Passes over the training split, in place of --steps
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: Option<u64>,
+    /// Factor of the gradient [alias: --lr]
+    #[arg(long, alias = "lr", value_name = "RATE", default_value = "0.1", help_heading = "Training")]
+    #[arg(allow_negative_numbers = true, value_parser = values::positive)]
+    learning_rate: f32,
+    /// How parameters are moved
+    #[arg(long, default_value = "sgd", help_heading = "Training")]
+    pub(super) optimizer: Optimizer,
+    /// Mini-batches drawn with replacement, or from a shuffled pass an epoch
+    #[arg(long, default_value = "replacement", help_heading = "Training")]
+    sampling: Sampling,
+    /// Steps between evaluations on both splits [default: an epoch]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
+    eval_every: Option<u64>,
+    /// The same seed on the same device gives the same bits
+    #[arg(long, value_name = "N", default_value_t = 42, help_heading = "Training")]
+    #[arg(allow_negative_numbers = true)]
+    seed: u64,
+
+    /// Write the trained network here, as safetensors in PyTorch's layout
+    #[arg(long, value_name = "MODEL", help_heading = "Files")]
+    pub(super) save: Option<PathBuf>,
+    /// Write settings, every loss and every evaluation here, a JSON object a line
+    #[arg(long, value_name = "FILE", help_heading = "Files")]
+    log: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) data: DataOptions,
+    #[command(flatten)]
+    device: DeviceOptions,
+    /// Budget for data and working memory, such as 256MiB [default: what the device allows]
+    #[arg(long, value_name = "BYTES", help_heading = "Device")]
+    #[arg(allow_hyphen_values = true, value_parser = values::bytes)]
+    memory: Option<u64>,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+impl Train {
+    /// Trains, reports and saves; `started` is when the process began.
+    pub(super) fn run(&self, started: Instant) -> Result<Outcome, Failure> {
+        self.check().map_err(Failure::Usage)?;
+        let model = self.model()?;
+        if let Some(path) = &self.save {
+            paths::check_replaceable(path)?;
+        }
+        if let Some(path) = &self.log {
+            paths::check_writable(path)?;
+        }
+        let interrupt = Interrupt::listen();
+        let outputs = model.as_ref().map(|model| model.network.architecture.outputs());
+        // A driver takes its time to start; the data can be read meanwhile.
+        let (opened, loaded) = thread::scope(|scope| {
+            let data = scope.spawn(|| (self.data.open(outputs), started.elapsed().as_secs_f64()));
+            let opened = self.device.open();
+            (opened, data.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let ((dataset, load_seconds), mut opened) = ((loaded.0?, loaded.1), opened?);
+        let backend = opened.backend.as_mut();
+        let mut network = match model {
+            Some(model) => model.network,
+            None => {
+                let architecture = self.architecture(&dataset).map_err(Failure::Usage)?;
+                Network::initialized(architecture, self.initialization(), self.seed)
+            }
+        };
+        let settings = self.settings(&dataset).map_err(Failure::Usage)?;
+        let record = RunRecord::new(self, &settings, &dataset, &network.architecture, backend, &opened.reason);
+        interrupt.check()?;
+        let log = self.log.as_deref().map(|path| RunLog::create(path, &record)).transpose()?;
+        let mut watch = Watch { progress: None, log, interrupt, failure: None };
+        if !self.output.quiet {
+            self.announce(&record, &dataset, &network);
+            watch.progress = Some(Progress::new(settings.steps));
+        }
+        let trained = crate::train::train(backend, &dataset, &mut network, &settings, &mut watch);
+        drop(watch.progress);
+        let summary = RunSummary::new(&record, &network, trained?, started, load_seconds)?;
+        // What was learnt is saved, and said, whatever happened to the other files.
+        let saved = self.save.as_deref().map_or(Ok(()), |path| checkpoint::save(path, &network));
+        let saved_at = self.save.as_deref().filter(|_| saved.is_ok());
+        if self.output.json {
+            report::json(&summary)?;
+        } else {
+            report::print(&summary.text(&record, saved_at))?;
+        }
+        saved?;
+        match watch.failure {
+            Some(error) => Err(error.into()),
+            None if summary.interrupted() => Ok(Outcome::Interrupted),
+            None => Ok(Outcome::Done),
+        }
+    }
+
+    /// What can be seen to be wrong without looking at anything else.
+    fn check(&self) -> Result<()> {
+        let both_named = [("--save", &self.save), ("--start-from", &self.start_from)];
+        for (option, path) in both_named {
+            if let (Some(log), Some(path)) = (&self.log, path)
+                && paths::same(log, path)
+            {
+                return Err(Error::config(format!("--log and {option} name the same file, {}", log.display())));
+            }
+        }
+        if self.start_from.is_none() {
+            self.functions.of_fresh_network()?;
+        }
+        Ok(())
+    }
+
+    /// The model to start from, with what the options add to it.
+    fn model(&self) -> Result<Option<LoadedNetwork>, Failure> {
+        let Some(path) = &self.start_from else { return Ok(None) };
+        let mut model = checkpoint::load(path)?;
+        self.functions.complete_model(&mut model).map_err(Failure::Usage)?;
+        Ok(Some(model))
+    }
+
+    fn architecture(&self, dataset: &Dataset) -> Result<Architecture> {
+        let (activation, output) = self.functions.of_fresh_network()?;
+        let hidden = self.hidden.as_ref().map_or([50].as_slice(), |hidden| &hidden.0);
+        let ends = ([dataset.train().features()], [dataset.classes()]);
+        Architecture::new([&ends.0, hidden, &ends.1].concat(), activation, output)
+    }
+
+    /// How fresh weights are drawn.
+    pub(super) fn initialization(&self) -> Initialization {
+        self.init.unwrap_or(Initialization::Normal(0.01))
+    }
+
+    fn settings(&self, dataset: &Dataset) -> Result<Settings> {
+        let steps = match (self.steps, self.epochs) {
+            (Some(steps), _) => steps,
+            (None, None) => DEFAULT_STEPS,
+            (None, Some(epochs)) => {
+                let samples = epochs.checked_mul(dataset.train().len() as u64);
+                let samples = samples.ok_or_else(|| Error::config(format!("{epochs} epochs are too many")))?;
+                samples.div_ceil(self.batch_size.into())
+            }
+        };
+        Ok(Settings {
+            method: self.gradient,
+            step_size: self.step_size,
+            probes: self.probes,
+            batch_size: self.batch_size as usize,
+            steps,
+            learning_rate: self.learning_rate,
+            rule: self.optimizer.rule(),
+            sampling: self.sampling,
+            seed: self.seed,
+            eval_every: self.eval_every,
+            memory: self.memory,
+        })
+    }
+
+    /// What is about to be done, on stderr.
+    fn announce(&self, record: &RunRecord, dataset: &Dataset, network: &Network) {
+        let (train, test) = (dataset.train(), dataset.test());
+        let shape = format!("{}x{}", train.rows(), train.columns());
+        let (training, testing) = (count(train.len() as u64), count(test.len() as u64));
+        let told = if self.steps.or(self.epochs).is_none() { " (the default; --steps or --epochs)" } else { "" };
+        let parameters = count(network.architecture.parameter_count() as u64);
+        report::note(&report::pairs(&[
+            ("device", record.device.to_string()),
+            ("data", format!("{}: {training} training and {testing} test images of {shape}", dataset.name())),
+            ("network", format!("{}, {parameters} parameters", record.network())),
+            ("run", format!("{}{told}", record.run())),
+        ]));
+    }
+}
+
+/// Watches a run: shows it, logs it, and stops it when asked to.
+struct Watch {
+    progress: Option<Progress>,
+    log: Option<RunLog>,
+    interrupt: Interrupt,
+    /// Why the log ended early. It stops the run in an orderly way, so that what was learnt is not lost with it.
+    failure: Option<Error>,
+}
+
+impl Watch {
+    fn log(&mut self, write: impl FnOnce(&mut RunLog) -> Result<()>) {
+        if let Some(Err(error)) = self.log.as_mut().map(write) {
+            self.log = None;
+            self.failure = Some(error);
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn losses(&mut self, first: u64, losses: &[f32], seconds: f64) -> Result<()> {
+        self.log(|log| log.losses(first, losses));
+        if let (Some(progress), Some(&loss)) = (&mut self.progress, losses.last()) {
+            progress.step(first + losses.len() as u64 - 1, loss, seconds);
+        }
+        Ok(())
+    }
+
+    fn evaluation(&mut self, evaluation: &Evaluation) -> Result<()> {
+        self.log(|log| log.evaluation(evaluation));
+        if let Some(progress) = &mut self.progress {
+            progress.evaluation(evaluation);
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) -> bool {
+        self.failure.is_some() || self.interrupt.asked()
+    }
+}
