@@ -51,7 +51,9 @@ impl Op {
                 check.writes(&[op.inputs.span(), op.targets.span()]);
             }
             Self::OneHot(op) => {
-                check.that(op.targets.len == op.out.rows, || format!("{} targets for {} rows", op.targets.len, op.out.rows));
+                check.that(op.targets.len == op.out.rows, || {
+                    format!("{} targets for {} rows", op.targets.len, op.out.rows)
+                });
                 check.reads(&[op.targets.span()]);
                 check.writes(&[op.out.span()]);
             }
@@ -133,7 +135,8 @@ impl Op {
                 let len = op.parameters.len();
                 check.that(op.gradient.len() == len, || format!("{len} parameters, {} gradients", op.gradient.len()));
                 let state = op.state.map_or(0, |state| state.len());
-                check.that(state == len * op.rule.state_blocks(), || format!("a state of {state} for {len} parameters"));
+                check
+                    .that(state == len * op.rule.state_blocks(), || format!("a state of {state} for {len} parameters"));
                 check.counter(op.step);
                 check.reads(&[op.gradient.span(), op.step.span()]);
                 check.writes(&[op.parameters.span()]);

@@ -1,4 +1,4 @@
-//! What a device must do to train networks on it, and the two that do: native CPU code, and wgpu.
+//! What a device must do to train networks on it, and the native CPU code that does.
 //!
 //! Work is described by a [`Recording`] of operations, plain data without a device; a backend checks and prepares
 //! it once and then runs it any number of times. A training step is one recording; hundreds of them go into one
@@ -7,15 +7,13 @@
 
 mod access;
 pub mod cpu;
-pub mod gpu;
 mod op;
 mod open;
 mod recording;
-mod self_test;
 mod tensor;
 
 pub use op::*;
-pub use open::{Opened, open};
+pub use open::{OpenOptions, Opened, open};
 pub use recording::Recording;
 pub use tensor::{BufferId, Bytes, Span, Tensor, Words};
 

@@ -1,8 +1,8 @@
 //! The gradient of one batch that the caller holds in memory.
 
+use super::ProbeReport;
 use super::forward::{Batch, NetworkTensors};
 use super::step::{GradientOptions, GradientStep};
-use super::ProbeReport;
 use crate::backend::{Backend, Recording};
 use crate::network::Network;
 use crate::{Error, Result};
@@ -50,7 +50,10 @@ pub fn batch_gradient(
         return Err(Error::config(format!("{} inputs for {samples} samples of {features}", inputs.len())));
     }
     if let Some(target) = targets.iter().find(|&&target| target as usize >= network.architecture.outputs()) {
-        return Err(Error::config(format!("class {target} of a network of {} outputs", network.architecture.outputs())));
+        return Err(Error::config(format!(
+            "class {target} of a network of {} outputs",
+            network.architecture.outputs()
+        )));
     }
     let mut device = Scope { buffers: Vec::new(), backend };
     let result = device.gradient(network, inputs, targets, options);

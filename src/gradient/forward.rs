@@ -113,11 +113,7 @@ impl Forward {
                 out,
             })?;
             if let Some(&activations) = self.activations.get(layer) {
-                recording.push(Activate {
-                    activation: network.architecture.activation,
-                    x: out,
-                    out: activations,
-                })?;
+                recording.push(Activate { activation: network.architecture.activation, x: out, out: activations })?;
             }
         }
         let logits = self.pre_activations[network.architecture.layers() - 1];

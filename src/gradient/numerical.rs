@@ -181,11 +181,8 @@ impl LayerProbe {
             Probes::Each => None,
             Probes::Auto | Probes::Curve => {
                 let range = if bounded { None } else { Some(backend.tensor(samples, 1, "ranges")?) };
-                let features = if nodes > 1 {
-                    Some(backend.tensor(nodes * samples, inputs, "features")?)
-                } else {
-                    None
-                };
+                let features =
+                    if nodes > 1 { Some(backend.tensor(nodes * samples, inputs, "features")?) } else { None };
                 let bias_features = match (range, nodes) {
                     (Some(_), 2..) => {
                         let ones = backend.tensor_from(&vec![1.0; samples], samples, 1, "ones")?;

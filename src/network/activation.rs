@@ -33,15 +33,4 @@ impl Activation {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|activation| activation.name() == name)
     }
-
-    /// The number that shaders know it by.
-    #[must_use]
-    pub(crate) fn code(self) -> u32 {
-        match self {
-            Self::Identity => 0,
-            Self::Sigmoid => 1,
-            Self::Tanh => 2,
-            Self::Relu => 3,
-        }
-    }
 }

@@ -103,14 +103,4 @@ impl OutputLoss {
             Self::SoftmaxSumOfSquares | Self::SumOfSquares => None,
         }
     }
-
-    /// The number that shaders know it by.
-    #[must_use]
-    pub(crate) fn code(self) -> u32 {
-        match self {
-            Self::CrossEntropy { .. } => 0,
-            Self::SoftmaxSumOfSquares => 1,
-            Self::SumOfSquares => 2,
-        }
-    }
 }

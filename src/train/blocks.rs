@@ -32,7 +32,7 @@ impl Blocks {
 
     pub(super) fn new(train: &Split, settings: &Settings, block: usize, gather: bool) -> Result<Self> {
         let sampler = Sampler::new(settings.sampling, train.len(), settings.batch_size, settings.seed)?;
-        let stream = BatchStream::new(train.clone(), sampler, settings.steps, block, gather);
+        let stream = BatchStream::new(train.clone(), sampler, settings.steps, block, gather)?;
         Ok(Self { stream, current: None })
     }
 

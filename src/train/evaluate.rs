@@ -80,12 +80,7 @@ struct Chunks {
 }
 
 impl Evaluator {
-    pub(super) fn new(
-        backend: &mut dyn Backend,
-        network: &NetworkTensors,
-        split: &Split,
-        budget: u64,
-    ) -> Result<Self> {
+    pub(super) fn new(backend: &mut dyn Backend, network: &NetworkTensors, split: &Split, budget: u64) -> Result<Self> {
         let source = Source::new(backend, split, CHUNK.min(split.len()), budget)?;
         Self::with_source(backend, network, split, source)
     }
@@ -167,11 +162,7 @@ impl Evaluator {
     }
 
     /// The same, and the class predicted for each sample.
-    pub(super) fn score_and_predict(
-        &self,
-        backend: &mut dyn Backend,
-        split: &Split,
-    ) -> Result<(SplitScore, Vec<u32>)> {
+    pub(super) fn score_and_predict(&self, backend: &mut dyn Backend, split: &Split) -> Result<(SplitScore, Vec<u32>)> {
         self.begin(backend)?;
         let mut predictions = Vec::with_capacity(self.samples);
         for chunks in &self.chunks {

@@ -1,6 +1,7 @@
 //! Training: mini-batches, steps, evaluation, and the files that keep what was learnt.
 
 mod blocks;
+pub mod checkpoint;
 mod evaluate;
 mod settings;
 mod source;

@@ -47,8 +47,8 @@ pub fn train(
 }
 
 fn check(dataset: &Dataset, network: &Network, settings: &Settings) -> Result<()> {
-    check_split(network, &dataset.train)?;
-    check_split(network, &dataset.test)?;
+    check_split(network, dataset.train())?;
+    check_split(network, dataset.test())?;
     if settings.steps == 0 {
         return Err(Error::config("a run of 0 steps"));
     }
@@ -87,12 +87,7 @@ struct Pending {
 }
 
 impl<'a> Run<'a> {
-    fn new(
-        backend: &mut dyn Backend,
-        dataset: &Dataset,
-        network: &Network,
-        settings: &'a Settings,
-    ) -> Result<Self> {
+    fn new(backend: &mut dyn Backend, dataset: &Dataset, network: &Network, settings: &'a Settings) -> Result<Self> {
         let samples = settings.batch_size;
         let tensors = NetworkTensors {
             architecture: network.architecture.clone(),
@@ -100,14 +95,15 @@ impl<'a> Run<'a> {
             parameters: backend.tensor_from(&network.parameters, 1, network.layout.len(), "parameters")?,
         };
         let budget = settings.memory.unwrap_or(u64::MAX);
-        let block = Blocks::steps(&dataset.train, settings, budget.min(backend.max_buffer_bytes()))?;
-        let source = Source::new(backend, &dataset.train, (block * samples).max(dataset.train.len().min(1_024)), budget)?;
-        let blocks = Blocks::new(&dataset.train, settings, block, !source.resident)?;
+        let block = Blocks::steps(dataset.train(), settings, budget.min(backend.max_buffer_bytes()))?;
+        let source =
+            Source::new(backend, dataset.train(), (block * samples).max(dataset.train().len().min(1_024)), budget)?;
+        let blocks = Blocks::new(dataset.train(), settings, block, !source.resident)?;
         let indices = backend.words(block * samples, "indices")?;
         let (cursor, steps_done) = (backend.words(1, "cursor")?, backend.words(1, "steps done")?);
         let losses = backend.tensor(BLOCK_STEPS, 1, "losses")?;
         let batch = Batch {
-            inputs: backend.tensor(samples, dataset.train.features(), "inputs")?,
+            inputs: backend.tensor(samples, dataset.train().features(), "inputs")?,
             targets: backend.words(samples, "targets")?,
             from_bytes: true,
         };
@@ -136,14 +132,14 @@ impl<'a> Run<'a> {
         })?;
         recording.push(Advance { cursor, step: steps_done })?;
         let program = backend.prepare(&recording)?;
-        let train = Evaluator::with_source(backend, &tensors, &dataset.train, source)?;
-        let test = Evaluator::new(backend, &tensors, &dataset.test, budget)?;
+        let train = Evaluator::with_source(backend, &tensors, dataset.train(), source)?;
+        let test = Evaluator::new(backend, &tensors, dataset.test(), budget)?;
         Ok(Self { settings, tensors, step, program, blocks, source, indices, cursor, losses, train, test })
     }
 
     fn train(&mut self, backend: &mut dyn Backend, dataset: &Dataset, observer: &mut dyn Observer) -> Result<Summary> {
         let steps = self.settings.steps;
-        let epoch = dataset.train.len() as f64 / self.settings.batch_size as f64;
+        let epoch = dataset.train().len() as f64 / self.settings.batch_size as f64;
         let every = self.settings.eval_every.unwrap_or(epoch.ceil() as u64).max(1);
         let start = Instant::now();
         let mut clock = Clock { start, paused: Duration::ZERO, first_step: None, last_loss: f32::NAN };
@@ -163,11 +159,8 @@ impl<'a> Run<'a> {
                 let submitted = Instant::now();
                 backend.run(self.program, length)?;
                 let row = self.losses.offset + at;
-                let read = backend.begin_read(Span {
-                    buffer: self.losses.buffer,
-                    start: row * 4,
-                    end: (row + length) * 4,
-                })?;
+                let read =
+                    backend.begin_read(Span { buffer: self.losses.buffer, start: row * 4, end: (row + length) * 4 })?;
                 let next = Pending { read, first: done + 1, submitted };
                 done += length as u64;
                 at += length;
@@ -211,9 +204,9 @@ impl<'a> Run<'a> {
     }
 
     fn evaluate(&self, backend: &mut dyn Backend, dataset: &Dataset, step: u64, epoch: f64) -> Result<Evaluation> {
-        let train = self.train.score(backend, &dataset.train)?;
-        let test = self.test.score(backend, &dataset.test)?;
-        self.restore(backend, &dataset.train)?;
+        let train = self.train.score(backend, dataset.train())?;
+        let test = self.test.score(backend, dataset.test())?;
+        self.restore(backend, dataset.train())?;
         Ok(Evaluation { step, epoch: step as f64 / epoch, train, test })
     }
 

@@ -180,7 +180,8 @@ mod tests {
     #[test]
     fn the_naive_forms_would_fail() {
         let naive = |x: f32| x.exp() - 1.0;
-        let worst = points(1.0).map(|x| ((f64::from(naive(x)) / f64::from(x).exp_m1()) - 1.0).abs()).fold(0.0, f64::max);
+        let worst =
+            points(1.0).map(|x| ((f64::from(naive(x)) / f64::from(x).exp_m1()) - 1.0).abs()).fold(0.0, f64::max);
         assert!(worst > 1e-2, "{worst}");
     }
 

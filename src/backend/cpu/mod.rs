@@ -125,9 +125,8 @@ impl Backend for CpuBackend {
         // The slot may be given to another buffer; a program that meant this one must not find that.
         self.programs.retain(|_, program| {
             program.ops.iter().all(|op| {
-                op.access().is_ok_and(|access| {
-                    access.reads.iter().chain(&access.writes).all(|span| span.buffer != buffer)
-                })
+                op.access()
+                    .is_ok_and(|access| access.reads.iter().chain(&access.writes).all(|span| span.buffer != buffer))
             })
         });
     }

@@ -88,7 +88,7 @@ pub(super) type Baseline = Separate;
 macro_rules! vectorized {
     ($(#[$meta:meta])* fn $name:ident $(<$life:lifetime>)? ($($arg:ident: $type:ty),* $(,)?) = $body:ident) => {
         $(#[$meta])*
-        pub(super) fn $name $(<$life>)? ($($arg: $type),*) {
+        fn $name $(<$life>)? ($($arg: $type),*) {
             #[cfg(target_arch = "x86_64")]
             {
                 use $crate::backend::cpu::simd::{Fused, Level, level};

@@ -74,11 +74,9 @@ impl Worker<'_> {
 
 /// Runs `work` on as many threads as there are `scratches`, this one among them, and waits for all.
 pub(super) fn run(scratches: &mut [Vec<f32>], work: impl Fn(&mut Worker<'_>) + Sync) {
-    let barrier =
-        &Barrier { workers: scratches.len(), arrived: AtomicUsize::new(0), round: AtomicUsize::new(0) };
+    let barrier = &Barrier { workers: scratches.len(), arrived: AtomicUsize::new(0), round: AtomicUsize::new(0) };
     let work = &work;
-    let mut workers =
-        scratches.iter_mut().enumerate().map(|(index, scratch)| Worker { index, barrier, scratch });
+    let mut workers = scratches.iter_mut().enumerate().map(|(index, scratch)| Worker { index, barrier, scratch });
     let Some(mut first) = workers.next() else { return };
     std::thread::scope(|scope| {
         for mut worker in workers {

@@ -51,13 +51,7 @@ vectorized! {
 }
 
 #[inline(always)]
-fn momentum_body<F: Float>(
-    rate: f32,
-    momentum: f32,
-    gradient: &[f32],
-    velocity: &mut [f32],
-    parameters: &mut [f32],
-) {
+fn momentum_body<F: Float>(rate: f32, momentum: f32, gradient: &[f32], velocity: &mut [f32], parameters: &mut [f32]) {
     for ((parameter, velocity), &gradient) in parameters.iter_mut().zip(velocity).zip(gradient) {
         *velocity = F::mul_add(momentum, *velocity, gradient);
         *parameter = F::mul_add(-rate, *velocity, *parameter);
