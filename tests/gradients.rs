@@ -1,0 +1,315 @@
+//! Gradients on every device against float64: numerical ones against the literal central difference quotient, at step
+//! sizes where it is the derivative to rounding and where it is not; back-propagation against back-propagation.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use gpu_train::backend::{Backend, Matmul, Op};
+use gpu_train::gradient::{BatchGradient, GradientOptions, Method, Probes, batch_gradient};
+use gpu_train::network::{Activation, Architecture, Initialization, Network, OutputLoss};
+use support::devices::{all, cpu};
+use support::draw::Draw;
+use support::faulty::{Fault, Faulty};
+use support::network::Reference;
+
+/// Largest relative error of a tensor, by its norm: float32's rounding in two sums of a few hundred terms.
+const ROUNDING: f64 = 2e-6;
+
+/// The same where a pre-activation stands on a kink or within a step of it, so that its own rounding counts.
+const AT_KINKS: f64 = 1e-5;
+
+/// Where the quotient is the derivative to float32's rounding, where it differs a little, and where it is far off.
+const STEPS: [f32; 3] = [1e-4, 1e-2, 0.5];
+
+const OUTPUTS: [OutputLoss; 4] = [
+    OutputLoss::CrossEntropy { epsilon: 1e-7 },
+    OutputLoss::CrossEntropy { epsilon: 0.0 },
+    OutputLoss::SoftmaxSumOfSquares,
+    OutputLoss::SumOfSquares,
+];
+
+/// A network and a batch.
+struct Problem {
+    name: String,
+    network: Network,
+    inputs: Vec<f32>,
+    targets: Vec<u32>,
+}
+
+impl Problem {
+    /// Images of bytes divided by 255, four fifths of the pixels 0, or inputs up to 3 where `images` is false.
+    fn new(sizes: &[usize], activation: Activation, output: OutputLoss, samples: usize, images: bool) -> Self {
+        let mut draw = Draw::new(71);
+        let architecture = Architecture::new(sizes.to_vec(), activation, output).unwrap();
+        let mut network = Network::initialized(architecture, Initialization::Xavier, 5);
+        for layer in network.layout.layers().to_vec() {
+            network.parameters[layer.bias.range()].fill_with(|| draw.real(0.5));
+        }
+        let count = samples * sizes[0];
+        Self {
+            name: format!("{sizes:?} {} {output:?}{}", activation.name(), if images { "" } else { ", inputs to 3" }),
+            inputs: if images { draw.pixels(count) } else { draw.reals(count, 3.0) },
+            targets: draw.words(samples, sizes[sizes.len() - 1] as u32),
+            network,
+        }
+    }
+
+    fn wide_inputs(&self) -> Vec<f64> {
+        self.inputs.iter().map(|&x| f64::from(x)).collect()
+    }
+
+    fn gradient(&self, backend: &mut dyn Backend, options: GradientOptions) -> BatchGradient {
+        batch_gradient(backend, &self.network, &self.inputs, &self.targets, options)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name))
+    }
+
+    /// The literal quotient, with what float64 may get wrong in each of its elements.
+    fn quotient(&self, step_size: f32) -> Wanted {
+        let (reference, inputs) = (Reference::of(&self.network), self.wide_inputs());
+        let h = f64::from(step_size);
+        Wanted {
+            gradient: reference.literal_quotient(&inputs, &self.targets, h),
+            floor: reference.rounding_floor(&inputs, &self.targets, h),
+        }
+    }
+
+    fn derivative(&self) -> Wanted {
+        let gradient = Reference::of(&self.network).back_propagation(&self.wide_inputs(), &self.targets);
+        Wanted { gradient, floor: 0.0 }
+    }
+
+    fn loss(&self) -> f64 {
+        Reference::of(&self.network).loss(&self.wide_inputs(), &self.targets)
+    }
+
+    /// The tensors that are farther than `tolerance`, as a share of their norm, each with its worst element.
+    fn wrong(&self, got: &[f32], wanted: &Wanted, tolerance: f64) -> Vec<String> {
+        assert_eq!(got.len(), self.network.layout.len(), "a gradient is laid out as the parameters");
+        let mut wrong = Vec::new();
+        for tensor in self.network.layout.tensors() {
+            let got: Vec<f64> = got[tensor.range()].iter().map(|&g| f64::from(g)).collect();
+            let expected = &wanted.gradient[tensor.range()];
+            let off: Vec<f64> = got.iter().zip(expected).map(|(got, expected)| (got - expected).abs()).collect();
+            let size = norm(expected);
+            let allowed = tolerance * size + wanted.floor * (off.len() as f64).sqrt();
+            // A NaN is not below anything.
+            if norm(&off) <= allowed {
+                continue;
+            }
+            let worst =
+                (0..off.len()).fold(0, |worst, i| if off[i] > off[worst] || off[i].is_nan() { i } else { worst });
+            wrong.push(format!(
+                "{}: {}: off by {:.2e} of its norm {size:.2e}, allowed {:.2e}; worst at {worst}: expected {:e}, got {:e}",
+                self.name,
+                tensor.name,
+                norm(&off) / size,
+                allowed / size,
+                expected[worst],
+                got[worst]
+            ));
+        }
+        wrong
+    }
+}
+
+/// A float64 gradient and the rounding that is in each of its elements.
+struct Wanted {
+    gradient: Vec<f64>,
+    floor: f64,
+}
+
+fn norm(values: &[f64]) -> f64 {
+    values.iter().map(|value| value * value).sum::<f64>().sqrt()
+}
+
+fn numerical(step_size: f32) -> GradientOptions {
+    GradientOptions { method: Method::Numerical, step_size, ..GradientOptions::default() }
+}
+
+/// Holds numerical gradients on all devices to the literal quotients, and tells all that is wrong at once.
+fn demand_quotients(problems: &[Problem], options: impl Fn(f32) -> GradientOptions, tolerance: f64) {
+    let wanted: Vec<(&Problem, f32, Wanted)> = problems
+        .iter()
+        .flat_map(|problem| STEPS.map(|step_size| (problem, step_size, problem.quotient(step_size))))
+        .collect();
+    let mut wrong = Vec::new();
+    for mut device in all() {
+        for (problem, step_size, wanted) in &wanted {
+            let got = device.with(|backend| problem.gradient(backend, options(*step_size)));
+            let told = problem.wrong(&got.gradient, wanted, tolerance);
+            wrong.extend(told.into_iter().map(|told| format!("{}: h = {step_size}: {told}", device.name)));
+            let loss = problem.loss();
+            if (f64::from(got.loss) - loss).abs() > 2e-6 * loss.abs() {
+                wrong.push(format!("{}: {}: the loss is {}, expected {loss}", device.name, problem.name, got.loss));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} tensors are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn numerical_gradients_are_the_literal_quotients_for_every_activation_and_loss() {
+    let mut problems = Vec::new();
+    for output in OUTPUTS {
+        for images in [true, false] {
+            problems.push(Problem::new(&[31, 5], Activation::Identity, output, 21, images));
+            for activation in Activation::ALL {
+                problems.push(Problem::new(&[31, 6, 5], activation, output, 21, images));
+            }
+        }
+    }
+    problems.push(Problem::new(&[1, 1, 2], Activation::Sigmoid, OUTPUTS[0], 1, false));
+    problems.push(Problem::new(&[7, 33, 2], Activation::Tanh, OUTPUTS[1], 3, true));
+    demand_quotients(&problems, numerical, ROUNDING);
+}
+
+#[test]
+fn images_of_17_by_13_in_7_classes() {
+    let problems = [OutputLoss::SumOfSquares, OutputLoss::SoftmaxSumOfSquares]
+        .map(|output| Problem::new(&[17 * 13, 11, 7], Activation::Tanh, output, 25, true));
+    demand_quotients(&problems, numerical, ROUNDING);
+}
+
+#[test]
+fn probing_each_parameter_gives_the_same_as_the_curves() {
+    let mut wrong = Vec::new();
+    for mut device in all() {
+        for activation in Activation::ALL {
+            for (output, images) in [(OUTPUTS[0], true), (OUTPUTS[2], false), (OUTPUTS[3], true)] {
+                let problem = Problem::new(&[31, 6, 5], activation, output, 21, images);
+                for step_size in STEPS {
+                    let each = GradientOptions { probes: Probes::Each, ..numerical(step_size) };
+                    let [each, auto] = [each, numerical(step_size)]
+                        .map(|options| device.with(|backend| problem.gradient(backend, options)));
+                    let gradient = each.gradient.iter().map(|&g| f64::from(g)).collect();
+                    let told = problem.wrong(&auto.gradient, &Wanted { gradient, floor: 0.0 }, 1e-6);
+                    wrong.extend(told.into_iter().map(|told| format!("{}: h = {step_size}: {told}", device.name)));
+                    let report = each.probes.expect("numerical gradients report their probes");
+                    assert_eq!(report.single, 21 * (6 + 5), "each curve of both layers is probed singly");
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} tensors differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A two-layer ReLU network of which hidden unit `j` has, for sample `j`, a pre-activation of exactly 0 (`j` even) or
+/// half a step (`j` odd). Inputs and weights are multiples of 1/8, so that their sums are exact.
+fn on_kinks(step_size: f32) -> Problem {
+    let mut problem = Problem::new(&[31, 12, 5], Activation::Relu, OUTPUTS[0], 21, true);
+    let mut draw = Draw::new(72);
+    problem.name = format!("on kinks at h = {step_size}");
+    problem.inputs.fill_with(|| draw.below(9) as f32 / 8.0);
+    let layer = problem.network.layout.layers()[0].clone();
+    let parameters = &mut problem.network.parameters;
+    parameters[layer.weight.range()].fill_with(|| (draw.below(17) as f32 - 8.0) / 8.0);
+    for unit in 0..12 {
+        let weight = &parameters[layer.weight.range()];
+        let sum: f32 = (0..31).map(|i| problem.inputs[unit * 31 + i] * weight[i * 12 + unit]).sum();
+        parameters[layer.bias.offset + unit] = if unit % 2 == 0 { -sum } else { step_size / 2.0 - sum };
+    }
+    problem
+}
+
+#[test]
+fn units_on_their_kinks() {
+    let mut wrong = Vec::new();
+    for mut device in all() {
+        for step_size in STEPS {
+            let problem = on_kinks(step_size);
+            let wanted = problem.quotient(step_size);
+            for probes in [Probes::Auto, Probes::Each] {
+                let options = GradientOptions { probes, ..numerical(step_size) };
+                let got = device.with(|backend| problem.gradient(backend, options));
+                wrong.extend(
+                    problem
+                        .wrong(&got.gradient, &wanted, AT_KINKS)
+                        .into_iter()
+                        .map(|told| format!("{}: {probes:?}: {told}", device.name)),
+                );
+                let report = got.probes.expect("numerical gradients report their probes");
+                assert!(report.single >= 12, "{}: {} of 12 kinks were seen", device.name, report.single);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} tensors are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn back_propagation_at_every_depth() {
+    let depths: [&[usize]; 5] = [&[31, 5], &[31, 7, 5], &[31, 33, 7, 5], &[31, 9, 8, 7, 5], &[31, 16, 12, 9, 7, 5]];
+    let mut wrong = Vec::new();
+    for mut device in all() {
+        for sizes in depths {
+            for activation in Activation::ALL {
+                for output in OUTPUTS {
+                    let problem = Problem::new(sizes, activation, output, 21, true);
+                    let options = GradientOptions { method: Method::Backprop, ..GradientOptions::default() };
+                    let got = device.with(|backend| problem.gradient(backend, options));
+                    let told = problem.wrong(&got.gradient, &problem.derivative(), ROUNDING);
+                    wrong.extend(told.into_iter().map(|told| format!("{}: {told}", device.name)));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} tensors are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The two references against each other: a mistake in one is not in the other.
+#[test]
+fn the_references_agree_where_the_step_is_small() {
+    for output in OUTPUTS {
+        for activation in [Activation::Sigmoid, Activation::Tanh, Activation::Identity] {
+            let problem = Problem::new(&[7, 6, 4, 5], activation, output, 9, false);
+            let quotient: Vec<f32> = problem.quotient(1e-4).gradient.into_iter().map(|g| g as f32).collect();
+            let wrong = problem.wrong(&quotient, &problem.derivative(), 1e-6);
+            assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        }
+    }
+}
+
+/// The problem of the negative controls: every tensor of its quotient at 0.5 is far from the derivative.
+fn control() -> (Problem, Wanted) {
+    let problem = Problem::new(&[31, 6, 5], Activation::Tanh, OUTPUTS[0], 21, true);
+    let wanted = problem.quotient(0.5);
+    (problem, wanted)
+}
+
+#[test]
+fn other_gradients_do_not_pass_for_the_quotient() {
+    let (problem, wanted) = control();
+    let mut device = cpu(2);
+    let backend = device.backend.as_mut();
+    let sound = problem.gradient(backend, numerical(0.5)).gradient;
+    assert!(problem.wrong(&sound, &wanted, ROUNDING).is_empty(), "the control itself is sound");
+    let others = [
+        ("back-propagation", GradientOptions { method: Method::Backprop, ..numerical(0.5) }),
+        ("a step off by a hundredth", numerical(0.505)),
+        ("the step of the default", numerical(1e-4)),
+        ("one pair of points", GradientOptions { probes: Probes::Curve, nodes: Some(1), ..numerical(0.5) }),
+        ("two pairs of points", GradientOptions { probes: Probes::Curve, nodes: Some(2), ..numerical(0.5) }),
+    ];
+    for (name, options) in others {
+        let got = problem.gradient(backend, options).gradient;
+        let wrong = problem.wrong(&got, &wanted, ROUNDING);
+        assert_eq!(wrong.len(), 4, "{name}: tensors that were found wrong: {wrong:?}");
+    }
+}
+
+#[test]
+fn faulty_devices_do_not_pass() {
+    let (problem, wanted) = control();
+    let without_bias: fn(&Op) -> Option<Vec<Op>> = |op| match op {
+        Op::Matmul(op) if op.bias.is_some() => Some(vec![Matmul { bias: None, ..*op }.into()]),
+        _ => None,
+    };
+    let mut faults = vec![Fault::Rewritten(without_bias)];
+    for kernel in ["matmul", "activate", "softmax", "probe_curve", "curve_features"] {
+        faults.extend([Fault::Perturbed(kernel), Fault::Zeros(kernel)]);
+    }
+    for (index, fault) in faults.into_iter().enumerate() {
+        let mut device = cpu(2);
+        let got = problem.gradient(&mut Faulty::new(device.backend.as_mut(), fault), numerical(0.5)).gradient;
+        assert!(!problem.wrong(&got, &wanted, ROUNDING).is_empty(), "fault {index} was not found");
+    }
+}

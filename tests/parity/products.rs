@@ -1,0 +1,120 @@
+//! Cases of matrix products and long sums.
+
+use gpu_train::backend::{ColumnSums, Matmul, Mean};
+
+use crate::suite::Cases;
+use crate::support::draw::Draw;
+
+/// `[M, K, N]`, with every size at every place, and sums longer than any driver's loop may be.
+const SHAPES: [[usize; 3]; 14] = [
+    [1, 1, 1],
+    [1, 7, 31],
+    [7, 1, 33],
+    [31, 33, 1],
+    [33, 31, 7],
+    [7, 7, 7],
+    [101, 257, 10],
+    [100, 784, 50],
+    [257, 101, 33],
+    [128, 64, 96],
+    [221, 30, 11],
+    [2, 70_001, 3],
+    [1, 70_001, 1],
+    [70_001, 2, 5],
+];
+
+pub(crate) fn add(cases: &mut Cases) {
+    for shape @ [m, k, n] in SHAPES {
+        for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
+            for whole in [true, false] {
+                let with_bias = !transpose_a;
+                let name = format!(
+                    "{m}x{k}x{n}{}{}{}{}",
+                    if transpose_a { ", A transposed" } else { "" },
+                    if transpose_b { ", B transposed" } else { "" },
+                    if with_bias { ", bias" } else { "" },
+                    if whole { ", whole numbers" } else { "" }
+                );
+                cases.add("matmul", name, move |memory| product(memory, shape, [transpose_a, transpose_b], whole));
+            }
+        }
+    }
+    cases.add("matmul", "factors of 0", |memory| {
+        Ok(Matmul {
+            a: memory.tensor(&[0.0; 33 * 31], 33, 31)?,
+            transpose_a: false,
+            b: memory.tensor(&[0.0; 31 * 7], 31, 7)?,
+            transpose_b: false,
+            bias: Some(memory.tensor(&[0.5; 7], 1, 7)?),
+            out: memory.result(33, 7)?,
+        }
+        .into())
+    });
+    for (rows, steps, cursor) in [(1, 1, 0), (7, 3, 2), (33, 5, 0), (100, 500, 499), (257, 2, 1), (70_001, 2, 0)] {
+        for whole in [true, false] {
+            let kind = if whole { "whole numbers" } else { "fractions" };
+            cases.add("mean", format!("{rows} {kind} as result {cursor}"), move |memory| {
+                let mut draw = Draw::new(21);
+                let mut x = if whole { draw.integers(rows, 100) } else { draw.reals(rows, 3.0) };
+                x[0] = 97.0;
+                let out = draw.integers(steps, 9);
+                Ok(Mean {
+                    x: memory.tensor(&x, rows, 1)?,
+                    out: memory.tensor(&out, steps, 1)?,
+                    cursor: memory.words(&[cursor])?,
+                }
+                .into())
+            });
+        }
+    }
+    let weights =
+        [vec![1.0], vec![1.0, -2.0], vec![1.0, 0.0, -0.5, 3.0], vec![1.0, -1.0, 1.0, -1.0, 2.0, 0.25, 5.0, 1.5]];
+    for (rows, columns) in [(1, 1), (7, 31), (33, 257), (101, 10), (70_001, 3)] {
+        for weights in weights.clone() {
+            for whole in [true, false] {
+                if rows > 70_000 && weights.len() > 2 {
+                    continue;
+                }
+                let kind = if whole { ", whole numbers" } else { "" };
+                let name = format!("{} blocks of [{rows}, {columns}]{kind}", weights.len());
+                let weights = weights.clone();
+                cases.add("column_sums", name, move |memory| {
+                    let mut draw = Draw::new(22);
+                    let count = weights.len() * rows * columns;
+                    let mut x = if whole { draw.integers(count, 5) } else { draw.reals(count, 2.0) };
+                    x[0] = 4.0;
+                    Ok(ColumnSums {
+                        x: memory.tensor(&x, weights.len() * rows, columns)?,
+                        weights: weights.clone(),
+                        out: memory.result(1, columns)?,
+                    }
+                    .into())
+                });
+            }
+        }
+    }
+}
+
+fn product(
+    memory: &mut crate::support::memory::Memory,
+    [m, k, n]: [usize; 3],
+    [transpose_a, transpose_b]: [bool; 2],
+    whole: bool,
+) -> gpu_train::Result<gpu_train::backend::Op> {
+    let mut draw = Draw::new(20);
+    let mut values = |count| if whole { draw.integers(count, 3) } else { draw.reals(count, 1.5) };
+    let (mut a, mut b, bias) = (values(m * k), values(k * n), values(n));
+    // A sum of one term is not to be 0 by chance.
+    (a[0], b[0]) = (3.0, -2.0);
+    let (a_rows, a_columns) = if transpose_a { (k, m) } else { (m, k) };
+    let (b_rows, b_columns) = if transpose_b { (n, k) } else { (k, n) };
+    Ok(Matmul {
+        a: memory.tensor(&a, a_rows, a_columns)?,
+        transpose_a,
+        b: memory.tensor(&b, b_rows, b_columns)?,
+        transpose_b,
+        bias: if transpose_a { None } else { Some(memory.tensor(&bias, 1, n)?) },
+        out: memory.result(m, n)?,
+    }
+    .into())
+}

@@ -1,0 +1,11 @@
+//! What the tests on devices share: float64 references, tolerances with reasons, devices, and faulty devices.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub(crate) mod devices;
+pub(crate) mod draw;
+pub(crate) mod faulty;
+pub(crate) mod memory;
+pub(crate) mod network;
+pub(crate) mod oracle;
+pub(crate) mod reference;
+pub(crate) mod tolerance;

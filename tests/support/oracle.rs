@@ -1,0 +1,499 @@
+//! What an operation must leave in memory: reads its operands from the host's copy and asks the reference.
+
+use gpu_train::backend::{Op, ProbeCurve, ProbeSingle, ProbedLayer, Targets, Tensor, Words};
+use gpu_train::network::{Activation, OutputLoss};
+
+use super::memory::Contents;
+use super::reference::{self as reference, Factor, Probe};
+use super::tolerance::{Tolerance, ULP};
+
+/// Where a result stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Place {
+    Floats(Tensor),
+    Words(Words),
+}
+
+/// What is written to one operand, and how near a device must come.
+pub(crate) struct Expected {
+    pub(crate) operand: &'static str,
+    pub(crate) place: Place,
+    /// NaN where any value of words will do; words are exact.
+    pub(crate) values: Vec<f64>,
+    pub(crate) tolerance: Tolerance,
+}
+
+impl Expected {
+    fn floats(operand: &'static str, tensor: Tensor, values: Vec<f64>, tolerance: Tolerance) -> Self {
+        Self { operand, place: Place::Floats(tensor), values, tolerance }
+    }
+
+    fn words(operand: &'static str, words: Words, values: impl IntoIterator<Item = u32>) -> Self {
+        let values = values.into_iter().map(f64::from).collect();
+        Self { operand, place: Place::Words(words), values, tolerance: Tolerance::Exact }
+    }
+}
+
+/// What an operation writes, the most telling operand first.
+pub(crate) fn outputs(op: &Op) -> Vec<Place> {
+    use Place::{Floats, Words};
+    match op {
+        Op::Gather(op) => vec![Floats(op.inputs), Words(op.targets)],
+        Op::OneHot(op) => vec![Floats(op.out)],
+        Op::Matmul(op) => vec![Floats(op.out)],
+        Op::Activate(op) => vec![Floats(op.out)],
+        Op::ActivationGradient(op) => vec![Floats(op.gradient)],
+        Op::Softmax(op) => vec![Floats(op.out)],
+        Op::CrossEntropy(op) => vec![Floats(op.out)],
+        Op::SumOfSquares(op) => vec![Floats(op.out)],
+        Op::LossGradient(op) => vec![Floats(op.out)],
+        Op::Mean(op) => vec![Floats(op.out)],
+        Op::ColumnSums(op) => vec![Floats(op.out)],
+        Op::Argmax(op) => vec![Words(op.out)],
+        Op::CountCorrect(op) => vec![Words(op.out)],
+        Op::Update(op) => std::iter::once(op.parameters).chain(op.state).map(Floats).collect(),
+        Op::Advance(op) => vec![Words(op.cursor), Words(op.step)],
+        Op::Fill(op) => vec![Floats(op.out)],
+        Op::RowRange(op) => vec![Floats(op.out)],
+        Op::ProbeCurve(op) => vec![Floats(op.coefficients), Floats(op.errors)],
+        Op::CurveFeatures(op) => vec![Floats(op.out)],
+        Op::ProbeList(op) => vec![Words(op.counts), Words(op.list), Words(op.totals), Floats(op.largest)],
+        Op::ProbeSingle(op) => vec![Floats(op.weight_gradient), Floats(op.bias_gradient)],
+    }
+}
+
+/// What `op` must write, given memory before it. `after` is memory as the device left it, for the one kernel whose
+/// own estimate decides what it writes.
+pub(crate) fn expect(op: &Op, before: &Contents, after: &Contents) -> Vec<Expected> {
+    let floats = |tensor: Tensor| before.floats(tensor);
+    match op {
+        Op::Gather(op) => {
+            let cursor = before.words(op.cursor)[0] as usize;
+            let rows = &before.words(op.indices)[cursor * op.inputs.rows..(cursor + 1) * op.inputs.rows];
+            let columns = op.images.columns;
+            let (inputs, targets) =
+                reference::gather(&before.bytes(op.images), &before.bytes(op.labels), columns, rows);
+            vec![
+                Expected::floats("inputs", op.inputs, inputs, Tolerance::Rounded),
+                Expected::words("targets", op.targets, targets),
+            ]
+        }
+        Op::OneHot(op) => {
+            let rows = reference::one_hot(&before.words(op.targets), op.out.columns);
+            vec![Expected::floats("out", op.out, rows, Tolerance::Exact)]
+        }
+        Op::Matmul(op) => {
+            let shape @ [_, terms, columns] = op.shape();
+            let (a, b) = (floats(op.a), floats(op.b));
+            let bias = op.bias.map_or_else(|| vec![0.0; columns], floats);
+            let product = |a: &[f64], b: &[f64], bias: &[f64]| {
+                let a = Factor { values: a, columns: op.a.columns, transposed: op.transpose_a };
+                let b = Factor { values: b, columns: op.b.columns, transposed: op.transpose_b };
+                reference::matmul(shape, a, b, Some(bias))
+            };
+            let values = product(&a, &b, &bias);
+            let magnitudes = product(&absolute(&a), &absolute(&b), &absolute(&bias));
+            vec![Expected::floats("out", op.out, values, sum(terms, magnitudes, [&a, &b, &bias]))]
+        }
+        Op::Activate(op) => {
+            let values = floats(op.x).into_iter().map(|a| reference::activate(op.activation, a)).collect();
+            vec![Expected::floats("out", op.out, values, function_of(op.activation))]
+        }
+        Op::ActivationGradient(op) => {
+            let pairs = floats(op.x).into_iter().zip(floats(op.gradient));
+            let values = pairs.map(|(a, g)| g * reference::slope(op.activation, a)).collect();
+            vec![Expected::floats("gradient", op.gradient, values, function_of(op.activation))]
+        }
+        Op::Softmax(op) => softmax(op.x, op.logarithm, op.out, before),
+        Op::CrossEntropy(op) => {
+            let targets = target_rows(op.targets, op.y.columns, before);
+            let epsilon = f64::from(op.epsilon);
+            let mut magnitudes = Vec::new();
+            let y = floats(op.y);
+            let losses = rows(&y, op.y.columns).zip(&targets).map(|(y, t)| {
+                let Some(t) = t else {
+                    magnitudes.push(0.0);
+                    return f64::NAN;
+                };
+                // Near 1 a logarithm is as small as its argument's rounding.
+                let weight: f64 = t.iter().map(|t| t.abs()).sum();
+                let loss = reference::cross_entropy(y, op.logarithm, t, epsilon);
+                magnitudes.push(if op.logarithm { loss.abs() } else { weight + loss.abs() });
+                loss
+            });
+            let losses = losses.collect();
+            let reason = "the logarithm of a rounded sum";
+            vec![Expected::floats("out", op.out, losses, Tolerance::Scaled { ulps: 4.0, magnitudes, reason })]
+        }
+        Op::SumOfSquares(op) => {
+            let targets = target_rows(op.targets, op.y.columns, before);
+            let losses: Vec<f64> = rows(&floats(op.y), op.y.columns)
+                .zip(&targets)
+                .map(|(y, t)| t.as_ref().map_or(f64::NAN, |t| reference::sum_of_squares(y, t)))
+                .collect();
+            let tolerance = Tolerance::Sum { terms: op.y.columns, magnitudes: losses.clone() };
+            vec![Expected::floats("out", op.out, losses, tolerance)]
+        }
+        Op::LossGradient(op) => {
+            let samples = op.y.rows as f64;
+            let mut values = Vec::new();
+            let mut magnitudes = Vec::new();
+            for (y, &target) in rows(&floats(op.y), op.y.columns).zip(&before.words(op.targets)) {
+                let gradient = reference::loss_gradient(op.output, y, target);
+                // y_t - 1 may be formed as minus the sum of the others: they differ by the outputs' own rounding.
+                let reach = if op.output == OutputLoss::SumOfSquares { 0.0 } else { 1.0 };
+                for (g, y) in gradient.iter().zip(y) {
+                    let share = if op.output == OutputLoss::SoftmaxSumOfSquares { *y } else { 1.0 };
+                    magnitudes.push((g.abs() + reach * share) / samples);
+                    values.push(g / samples);
+                }
+            }
+            let reason = "outputs that add up to 1 only to rounding";
+            vec![Expected::floats("out", op.out, values, Tolerance::Scaled { ulps: 8.0, magnitudes, reason })]
+        }
+        Op::Mean(op) => {
+            let x = floats(op.x);
+            let samples = op.x.rows as f64;
+            let cursor = before.words(op.cursor)[0] as usize;
+            let mut values = floats(op.out);
+            let mut magnitudes = vec![0.0; values.len()];
+            values[cursor] = x.iter().sum::<f64>() / samples;
+            magnitudes[cursor] = absolute(&x).iter().sum::<f64>() / samples;
+            let tolerance =
+                if whole(&x) { Tolerance::Rounded } else { Tolerance::Sum { terms: op.x.rows, magnitudes } };
+            vec![Expected::floats("out", op.out, values, tolerance)]
+        }
+        Op::ColumnSums(op) => {
+            let x = floats(op.x);
+            let weights: Vec<f64> = op.weights.iter().map(|&weight| f64::from(weight)).collect();
+            let values = reference::column_sums(&x, op.x.columns, &weights);
+            let magnitudes = reference::column_sums(&absolute(&x), op.x.columns, &absolute(&weights));
+            vec![Expected::floats("out", op.out, values, sum(op.x.rows, magnitudes, [&x, &weights, &[]]))]
+        }
+        Op::Argmax(op) => {
+            let columns = rows(&floats(op.x), op.x.columns).map(reference::argmax).collect::<Vec<_>>();
+            vec![Expected::words("out", op.out, columns)]
+        }
+        Op::CountCorrect(op) => {
+            let predictions = before.words(op.predictions);
+            let correct = predictions.iter().zip(before.words(op.targets)).filter(|(p, t)| **p == *t).count();
+            vec![Expected::words("out", op.out, [before.words(op.out)[0] + correct as u32])]
+        }
+        Op::Update(op) => {
+            let (parameters, gradients) = (floats(op.parameters), floats(op.gradient));
+            let old = op.state.map(floats).unwrap_or_default();
+            let count = parameters.len();
+            let blocks = op.rule.state_blocks();
+            let step = before.words(op.step)[0];
+            let mut state = vec![0.0; old.len()];
+            let (mut values, mut magnitudes) = (Vec::new(), Vec::new());
+            for index in 0..count {
+                let own: Vec<f64> = (0..blocks).map(|block| old[block * count + index]).collect();
+                let rate = f64::from(op.learning_rate);
+                let moved = reference::update(op.rule, rate, parameters[index], gradients[index], &own, step);
+                values.push(moved.parameter);
+                // Eight roundings of the shift against one of the parameter.
+                magnitudes.push(parameters[index].abs() + 8.0 * moved.shift.abs());
+                for (block, value) in moved.state.into_iter().enumerate() {
+                    state[block * count + index] = value;
+                }
+            }
+            let state_magnitudes = (0..old.len()).map(|i| old[i].abs() + state[i].abs() + gradients[i % count].abs());
+            let state_tolerance = Tolerance::Scaled {
+                ulps: 2.0,
+                magnitudes: state_magnitudes.collect(),
+                reason: "a decayed value and a new one",
+            };
+            let tolerance = Tolerance::Scaled { ulps: 2.0, magnitudes, reason: "a parameter and its shift" };
+            let mut expected = vec![Expected::floats("parameters", op.parameters, values, tolerance)];
+            expected.extend(op.state.map(|place| Expected::floats("state", place, state, state_tolerance)));
+            expected
+        }
+        Op::Advance(op) => vec![
+            Expected::words("cursor", op.cursor, [before.words(op.cursor)[0] + 1]),
+            Expected::words("step", op.step, [before.words(op.step)[0] + 1]),
+        ],
+        Op::Fill(op) => {
+            vec![Expected::floats("out", op.out, vec![f64::from(op.value); op.out.len()], Tolerance::Exact)]
+        }
+        Op::RowRange(op) => {
+            let x = floats(op.x);
+            let ranges = rows(&x, op.x.columns).map(|row| row.iter().fold(1.0, |most: f64, x| most.max(x.abs())));
+            vec![Expected::floats("out", op.out, ranges.collect(), Tolerance::Exact)]
+        }
+        Op::ProbeCurve(op) => probe_curve(op, before, after),
+        Op::CurveFeatures(op) => {
+            let nodes = op.out.rows / op.x.rows;
+            let range = op.range.map_or_else(|| vec![1.0; op.x.rows], floats);
+            let (mut values, mut magnitudes) = (Vec::new(), Vec::new());
+            for m in 0..nodes {
+                for (row, range) in rows(&floats(op.x), op.x.columns).zip(&range) {
+                    for x in row {
+                        let place = 2.0 * (x / range) * (x / range) - 1.0;
+                        values.push(x * reference::chebyshev(m, place));
+                        // The slope of T_m reaches m^2, by which it enlarges the rounding of its argument.
+                        magnitudes.push(x.abs() * (1 + m * m) as f64);
+                    }
+                }
+            }
+            let reason = "a polynomial of degree m, whose slope reaches m^2";
+            vec![Expected::floats("out", op.out, values, Tolerance::Scaled { ulps: 4.0, magnitudes, reason })]
+        }
+        Op::ProbeList(op) => {
+            let errors = op.errors.map_or_else(|| vec![f64::INFINITY; op.samples * op.units], floats);
+            let tolerance = f64::from(op.tolerance);
+            let mut largest = floats(op.largest);
+            let mut totals = before.words(op.totals);
+            let mut list = vec![f64::NAN; op.samples * op.units];
+            let mut counts = vec![0; op.units];
+            for (index, &error) in errors.iter().enumerate() {
+                let (sample, unit) = (index / op.units, index % op.units);
+                if error <= tolerance {
+                    largest[unit] = largest[unit].max(error);
+                } else {
+                    list[unit * op.samples + counts[unit] as usize] = sample as f64;
+                    counts[unit] += 1;
+                    totals[unit] += 1;
+                }
+            }
+            vec![
+                Expected::words("counts", op.counts, counts),
+                Expected { operand: "list", place: Place::Words(op.list), values: list, tolerance: Tolerance::Exact },
+                Expected::words("totals", op.totals, totals),
+                Expected::floats("largest", op.largest, largest, Tolerance::Exact),
+            ]
+        }
+        Op::ProbeSingle(op) => probe_single(op, before),
+    }
+}
+
+fn absolute(values: &[f64]) -> Vec<f64> {
+    values.iter().map(|value| value.abs()).collect()
+}
+
+fn whole(values: &[f64]) -> bool {
+    values.iter().all(|value| value.fract() == 0.0)
+}
+
+/// Sums of whole numbers below 2^24 are exact in float32 in any order, so that one term lost among 70,000 shows.
+fn sum(terms: usize, magnitudes: Vec<f64>, operands: [&[f64]; 3]) -> Tolerance {
+    let exact = operands.iter().all(|operand| whole(operand)) && magnitudes.iter().all(|&sum| sum < f64::from(1 << 24));
+    if exact { Tolerance::Exact } else { Tolerance::Sum { terms, magnitudes } }
+}
+
+fn function_of(activation: Activation) -> Tolerance {
+    match activation {
+        Activation::Relu | Activation::Identity => Tolerance::Exact,
+        Activation::Sigmoid | Activation::Tanh => Tolerance::Function,
+    }
+}
+
+fn rows(values: &[f64], columns: usize) -> std::slice::ChunksExact<'_, f64> {
+    values.chunks_exact(columns)
+}
+
+/// One-hot rows; `None` for a target that is no class.
+fn target_rows(targets: Targets, classes: usize, before: &Contents) -> Vec<Option<Vec<f64>>> {
+    match targets {
+        Targets::OneHot(tensor) => rows(&before.floats(tensor), classes).map(|row| Some(row.to_vec())).collect(),
+        Targets::Classes(words) => {
+            let row = |&class: &u32| ((class as usize) < classes).then(|| reference::one_hot(&[class], classes));
+            before.words(words).iter().map(row).collect()
+        }
+    }
+}
+
+fn softmax(x: Tensor, logarithm: bool, out: Tensor, before: &Contents) -> Vec<Expected> {
+    let (mut values, mut magnitudes) = (Vec::new(), Vec::new());
+    for logits in rows(&before.floats(x), x.columns) {
+        let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let result = if logarithm { reference::log_softmax(logits) } else { reference::softmax(logits) };
+        for (value, logit) in result.into_iter().zip(logits) {
+            // The distance to the largest logit is rounded before it becomes an exponent.
+            let distance = largest - logit;
+            magnitudes.push(if logarithm { 1.0 + value.abs() } else { value * (1.0 + distance / 8.0) });
+            values.push(value);
+        }
+    }
+    let reason = "the exponent's rounding";
+    vec![Expected::floats("out", out, values, Tolerance::Scaled { ulps: 8.0, magnitudes, reason })]
+}
+
+/// The probe of one sample and unit, with the pre-activation `a`.
+struct Probes {
+    a: Vec<f64>,
+    y: Vec<f64>,
+    next: Option<Vec<f64>>,
+    targets: Vec<u32>,
+    units: usize,
+    classes: usize,
+}
+
+impl Probes {
+    fn new(layer: &ProbedLayer, before: &Contents) -> Self {
+        Self {
+            a: before.floats(layer.pre_activations),
+            y: before.floats(layer.y),
+            next: layer.next.map(|next| before.floats(next)),
+            targets: before.words(layer.targets),
+            units: layer.pre_activations.columns,
+            classes: layer.y.columns,
+        }
+    }
+
+    fn of(&self, layer: &ProbedLayer, sample: usize, unit: usize, a: f64) -> Probe<'_> {
+        let to_logits = match &self.next {
+            Some(next) => next[unit * self.classes..(unit + 1) * self.classes].to_vec(),
+            None => reference::one_hot(&[unit as u32], self.classes),
+        };
+        let y = &self.y[sample * self.classes..(sample + 1) * self.classes];
+        let target = self.targets[sample];
+        Probe { activation: layer.activation, a, to_logits, y, target, output: layer.output }
+    }
+}
+
+/// What float64's rounding may leave in a quotient of differences of losses of this size.
+fn quotient_floor(s: f64) -> f64 {
+    64.0 * f64::EPSILON / s
+}
+
+/// Units in the last place of a curve's scale that its change may be wrong by.
+const PROBE_ULPS: f64 = 16.0;
+
+fn probe_curve(op: &ProbeCurve, before: &Contents, after: &Contents) -> Vec<Expected> {
+    let layer = &op.layer;
+    let probes = Probes::new(layer, before);
+    let samples = layer.pre_activations.rows;
+    let range = op.range.map_or_else(|| vec![1.0; samples], |range| before.floats(range));
+    let got_errors = after.floats(op.errors);
+    let step = f64::from(layer.step_size);
+    let mut coefficients = vec![0.0; op.nodes * samples * probes.units];
+    let mut magnitudes = coefficients.clone();
+    let (mut strict, mut lenient, mut overlooked) = (Vec::new(), Vec::new(), 0);
+    for sample in 0..samples {
+        for unit in 0..probes.units {
+            let index = sample * probes.units + unit;
+            let a = probes.a[index];
+            let probe = probes.of(layer, sample, unit, a);
+            let s_max = step * range[sample];
+            let curve = reference::curve_coefficients(&probe, s_max, op.nodes);
+            let scale = probe.scale_at(s_max);
+            let got = got_errors[index];
+            let plausible = plausible_error(&probe, s_max, &curve, got, MISSED_THOUGH_TRUSTED);
+            overlooked += usize::from(got <= TRUSTED && plausible > TRUSTED);
+            strict.push(plausible);
+            lenient.push(plausible_error(&probe, s_max, &curve, got, OVERLOOKED_MOST));
+            for (m, value) in curve.into_iter().enumerate() {
+                let place = (m * samples + sample) * probes.units + unit;
+                // A curve that is not trusted leaves nothing for the product with the features.
+                let trusted = got <= f64::from(op.tolerance);
+                coefficients[place] = if trusted { value / (2 * samples) as f64 } else { 0.0 };
+                let smallest_node = s_max * reference::nodes(op.nodes)[op.nodes - 1].0;
+                magnitudes[place] = (scale.max(value.abs()) + quotient_floor(smallest_node) / (PROBE_ULPS * ULP))
+                    / (2 * samples) as f64;
+            }
+        }
+    }
+    let few = overlooked as f64 <= OVERLOOKED_SHARE * strict.len() as f64;
+    let errors = if few { lenient } else { strict };
+    let reason = "of the curve's scale";
+    let tolerance = Tolerance::Scaled { ulps: PROBE_ULPS, magnitudes, reason };
+    vec![
+        Expected::floats("coefficients", op.coefficients, coefficients, tolerance),
+        Expected::floats("errors", op.errors, errors, Tolerance::Exact),
+    ]
+}
+
+/// A check error up to this is trusted wherever accuracy counts; above it a curve is sampled in another way.
+const TRUSTED: f64 = 5e-7;
+
+/// What a trusted curve misses at most, but for those that the check overlooks.
+const MISSED_THOUGH_TRUSTED: f64 = 4e-6;
+
+/// No check of finitely many samples sees everything: where the coefficients on which it rests pass through 0, it is
+/// deceived. That may happen to this share of the curves of a case with far too few nodes, and to none by more than
+/// [`OVERLOOKED_MOST`].
+const OVERLOOKED_SHARE: f64 = 0.06;
+
+/// What an overlooked curve may miss, as a share of its scale.
+const OVERLOOKED_MOST: f64 = 1e-3;
+
+/// The nearest value to `got` that the check error may have: infinite at a kink; too large to be trusted where the
+/// polynomial misses more than is `tolerated`; and not beyond what half as many nodes would miss, or the check
+/// would refuse what is right.
+fn plausible_error(probe: &Probe, s_max: f64, curve: &[f64], got: f64, tolerated: f64) -> f64 {
+    if probe.activation == Activation::Relu {
+        let distance = probe.a.abs() - s_max;
+        if distance.abs() <= 4.0 * ULP * s_max {
+            return got;
+        } else if distance < 0.0 {
+            return f64::INFINITY;
+        }
+    }
+    let (scale, floor) = (probe.curve_scale(), quotient_floor(s_max / 32.0));
+    if scale <= 1e6 * floor || scale <= 1e-2 * probe.scale_at(s_max) {
+        // Nothing that float64 could tell from rounding, or float32 from what cancels in it.
+        return if got >= 0.0 { got } else { 0.0 };
+    }
+    let missed = missed_by(probe, s_max, curve) / scale;
+    let low = if missed > tolerated { TRUSTED * (1.0 + ULP) } else { 0.0 };
+    let fewer = reference::curve_coefficients(probe, s_max, curve.len() / 2);
+    let high = low.max(4.0 * missed_by(probe, s_max, &fewer) / scale + 1e-5);
+    if got.is_nan() { low } else { got.clamp(low, high) }
+}
+
+/// The largest difference between the curve's quotient and the polynomial with these coefficients.
+fn missed_by(probe: &Probe, s_max: f64, curve: &[f64]) -> f64 {
+    let missed = (1..=32).map(|step| {
+        let share = f64::from(step) / 32.0;
+        let place = 2.0 * share * share - 1.0;
+        let read: f64 = curve.iter().enumerate().map(|(m, c)| c * reference::chebyshev(m, place)).sum();
+        (probe.quotient(s_max * share) - read).abs()
+    });
+    missed.fold(0.0, f64::max)
+}
+
+fn probe_single(op: &ProbeSingle, before: &Contents) -> Vec<Expected> {
+    let layer = &op.layer;
+    let probes = Probes::new(layer, before);
+    let (inputs, weight, bias) = (before.floats(op.inputs), before.floats(op.weight), before.floats(op.bias));
+    let (samples, columns, units) = (layer.pre_activations.rows, op.inputs.columns, probes.units);
+    let (list, counts) = (before.words(op.list), before.words(op.counts));
+    let step = f64::from(layer.step_size);
+    let mut weight_gradient = before.floats(op.weight_gradient);
+    let mut bias_gradient = before.floats(op.bias_gradient);
+    let mut weight_magnitudes = absolute(&weight_gradient);
+    let mut bias_magnitudes = absolute(&bias_gradient);
+    for unit in 0..units {
+        for place in 0..counts[unit] as usize {
+            let sample = list[unit * samples + place] as usize;
+            let input = &inputs[sample * columns..(sample + 1) * columns];
+            // Exact, not as the device's float32 product rounded it.
+            let a = bias[unit] + input.iter().enumerate().map(|(i, x)| x * weight[i * units + unit]).sum::<f64>();
+            let probe = probes.of(layer, sample, unit, a);
+            let scale = if layer.activation == Activation::Relu { slope_reach(&probe) } else { probe.scale() };
+            let add = |x: f64, gradient: &mut f64, magnitude: &mut f64| {
+                if x != 0.0 {
+                    let value = (probe.change(step * x) - probe.change(-step * x)) / (2.0 * step * samples as f64);
+                    *gradient += value;
+                    *magnitude += value.abs() + (scale * x.abs() + 1e-9) / (2 * samples) as f64;
+                }
+            };
+            for (i, &x) in input.iter().enumerate() {
+                add(x, &mut weight_gradient[i * units + unit], &mut weight_magnitudes[i * units + unit]);
+            }
+            add(1.0, &mut bias_gradient[unit], &mut bias_magnitudes[unit]);
+        }
+    }
+    let tolerance = |magnitudes| Tolerance::Scaled { ulps: PROBE_ULPS, magnitudes, reason: "of the curves' scales" };
+    vec![
+        Expected::floats("weight_gradient", op.weight_gradient, weight_gradient, tolerance(weight_magnitudes)),
+        Expected::floats("bias_gradient", op.bias_gradient, bias_gradient, tolerance(bias_magnitudes)),
+    ]
+}
+
+/// A ReLU's scale as if it were active: within a step of the kink it may be.
+fn slope_reach(probe: &Probe) -> f64 {
+    let active = Probe { activation: Activation::Identity, to_logits: probe.to_logits.clone(), ..*probe };
+    active.scale()
+}
