@@ -27,8 +27,9 @@ pub struct Opened {
 /// # Errors
 /// [`Error::NoDevice`](crate::Error::NoDevice) when there is none such that this version can use.
 pub fn open(selector: &Selector, options: OpenOptions) -> Result<Opened> {
-    // Asking drivers takes longer than the first training step; the native path needs none.
-    let adapters = if *selector == Selector::Cpu { Vec::new() } else { list() };
+    // Asking drivers takes longer than the first training step, and some write to stderr; the native path needs none.
+    let native = matches!(selector, Selector::Cpu | Selector::Auto);
+    let adapters = if native { Vec::new() } else { list() };
     let selection = select(selector, &adapters)?;
     let backend = Box::new(CpuBackend::new(options.threads));
     Ok(Opened { backend, reason: selection.reason, warnings: Vec::new() })

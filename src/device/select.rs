@@ -67,14 +67,7 @@ pub fn select(selector: &Selector, adapters: &[AdapterSummary]) -> Result<Select
     let of_kind = |kind: DeviceKind| adapters.iter().find(|adapter| adapter.info.kind == kind);
     let found = match selector {
         Selector::Cpu => return native("the native CPU path, as asked for"),
-        Selector::Auto => {
-            return match of_kind(DeviceKind::Gpu) {
-                Some(gpu) => {
-                    native(&format!("the native CPU path: this version does not train on {} yet", gpu.info.name))
-                }
-                None => native("no GPU found; using the native CPU path"),
-            };
-        }
+        Selector::Auto => return native("the native CPU path: this version trains nowhere else"),
         Selector::Gpu => of_kind(DeviceKind::Gpu).ok_or_else(|| Error::NoDevice {
             problem: "no GPU found".into(),
             hint: "install the GPU's Vulkan driver, or use --device cpu".into(),

@@ -1,8 +1,7 @@
-//! Every device of this machine: the CPU path, and each adapter that wgpu finds.
+//! Every device of this machine that the engine computes on.
 
 use gpu_train::backend::cpu::CpuBackend;
-use gpu_train::backend::{Backend, KERNELS, OpenOptions, open};
-use gpu_train::device::{Selector, list};
+use gpu_train::backend::{Backend, KERNELS};
 
 use super::faulty::{Fault, Faulty};
 
@@ -31,25 +30,7 @@ pub(crate) fn cpu(threads: usize) -> Device {
     Device { name: format!("cpu, {threads} threads"), backend: Box::new(backend) }
 }
 
-/// Every adapter, opened as the program opens it, but with the driver's checks on.
-///
-/// None is a failure where `GPU_TRAIN_REQUIRE_ADAPTER` is set, and said on stderr where it is not.
-pub(crate) fn adapters() -> Vec<Device> {
-    let adapters = list();
-    if adapters.is_empty() {
-        assert!(std::env::var_os("GPU_TRAIN_REQUIRE_ADAPTER").is_none(), "an adapter is required and there is none");
-        eprintln!("no adapter: shaders were NOT run, only the CPU path");
-    }
-    let open = |index: usize| {
-        let options = OpenOptions { runtime_checks: true, ..OpenOptions::default() };
-        let opened = open(&Selector::Index(index), &options).unwrap_or_else(|error| panic!("adapter {index}: {error}"));
-        let info = opened.backend.info();
-        Device { name: format!("{} ({})", info.name, info.backend), backend: opened.backend }
-    };
-    (0..adapters.len()).map(open).collect()
-}
-
-/// The CPU path with two threads, and every adapter.
+/// Every device that this version computes on: the CPU path, with two threads.
 pub(crate) fn all() -> Vec<Device> {
-    std::iter::once(cpu(2)).chain(adapters()).collect()
+    vec![cpu(2)]
 }
