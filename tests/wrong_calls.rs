@@ -11,6 +11,8 @@ fn run(folder: &Path, arguments: &str) -> Output {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("gpu-train"));
     command.args(arguments.split_whitespace()).current_dir(folder).stdin(Stdio::null());
     command.env("GPU_TRAIN_DATA_DIR", folder.join("data")).env("NO_COLOR", "1");
+    // Some drivers complain on stderr where this is not set.
+    command.env("XDG_RUNTIME_DIR", folder);
     command.output().unwrap()
 }
 

@@ -289,7 +289,8 @@ pub struct ProbedLayer {
 /// `coefficients[m * N + n, j]`. With `features` (see [`CurveFeatures`]) one matrix product gives the gradient.
 ///
 /// `errors[n, j]` is the check: an estimate of what the polynomial misses, as a share of the curve's own scale
-/// (`sum_k |dL/da_k| |next[j, k]|` times the slope of the activation); infinite at a kink. Where it exceeds
+/// (`sum_k |dL/da_k| |next[j, k]|` times the slope of the activation); infinite at a kink. With one pair it is a bound
+/// from the largest derivatives; with several, spare pairs ([`spare_pairs`]) see it. Where it exceeds
 /// `tolerance` the coefficients are 0 and [`ProbeSingle`] takes over.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ProbeCurve {
@@ -309,6 +310,17 @@ pub struct ProbeCurve {
 
 /// Most pairs of points at which a curve is sampled.
 pub const MAX_NODES: usize = 8;
+
+/// Pairs of points beyond `nodes` at which [`ProbeCurve`] compares polynomial and curve: none for one pair, which has
+/// a bound; more than one where the steps are so large that one alone may see a miss pass through 0.
+#[must_use]
+pub fn spare_pairs(nodes: usize) -> usize {
+    match nodes {
+        0 | 1 => 0,
+        2 | 3 => 1,
+        _ => 3,
+    }
+}
 
 /// `out[m * N + n, i] = x T_m(2 (x / range[n])^2 - 1)` with `x = x[n, i]` and `T_m` the Chebyshev polynomials.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -15,7 +15,7 @@ use super::forward::{Batch, Forward, NetworkTensors, view};
 use super::{GradientOptions, ProbeReport, Probes};
 use crate::backend::{
     Backend, ColumnSums, CurveFeatures, Fill, Matmul, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer, Recording,
-    RowRange, Tensor, Words,
+    RowRange, Tensor, Words, spare_pairs,
 };
 use crate::network::Activation;
 use crate::{Error, Result};
@@ -143,7 +143,8 @@ impl Numerical {
                 let curves = steps * (self.samples * layer.units) as u64;
                 report.curves += curves;
                 report.more_nodes += if layer.nodes > 1 { curves } else { 0 };
-                evaluations += steps as f64 * (2 * layer.nodes * layer.units) as f64;
+                let pairs = layer.nodes + spare_pairs(layer.nodes);
+                evaluations += steps as f64 * (2 * pairs * layer.units) as f64;
             }
             if let Some(single) = &layer.single {
                 let listed: u64 = backend.read_words(single.totals)?.into_iter().map(u64::from).sum();

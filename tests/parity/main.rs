@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use gpu_train::backend::{Backend, KERNELS, Matmul, Op, Rule};
 use suite::{Case, Report, all_cases, run};
 use support::devices::{Device, cpu};
-use support::faulty::{Fault, Faulty};
+use support::faulty::{Fault, Faulty, Rewrite};
 
 /// All failures of the device, told at once.
 fn demand_sound(device: &mut Device) -> Report {
@@ -77,7 +77,7 @@ fn results_of_zero_are_found_in_their_kernel_and_no_other() {
 }
 
 /// Mistakes that a kernel could make, each as the operation that it would then compute.
-const MISTAKES: &[(&str, &str, fn(&Op) -> Option<Vec<Op>>)] = &[
+const MISTAKES: &[(&str, &str, Rewrite)] = &[
     ("matmul", "the bias left out", |op| match op {
         Op::Matmul(op) => Some(vec![Matmul { bias: None, ..*op }.into()]),
         _ => None,

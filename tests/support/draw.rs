@@ -18,7 +18,7 @@ impl Draw {
 
     /// A whole number below `end`.
     pub(crate) fn below(&mut self, end: u32) -> u32 {
-        ((self.bits() >> 32) * u64::from(end) >> 32) as u32
+        (((self.bits() >> 32) * u64::from(end)) >> 32) as u32
     }
 
     /// Evenly from `-reach..reach`.

@@ -8,6 +8,9 @@ use gpu_train::device::DeviceInfo;
 
 use super::oracle::{Place, outputs};
 
+/// What is done in place of an operation; `None` leaves it as it is.
+pub(crate) type Rewrite = fn(&Op) -> Option<Vec<Op>>;
+
 /// What goes wrong.
 #[derive(Clone, Copy)]
 pub(crate) enum Fault {
@@ -16,7 +19,7 @@ pub(crate) enum Fault {
     /// All that this kernel writes is 0, as some drivers leave it without an error.
     Zeros(&'static str),
     /// Another operation is done in place of one.
-    Rewritten(fn(&Op) -> Option<Vec<Op>>),
+    Rewritten(Rewrite),
 }
 
 /// A device with a fault.

@@ -1,7 +1,7 @@
 //! What a change of one unit does to one sample's loss, as a difference that does not cancel.
 //!
 //! Everything works on lanes: sixteen units moved at once (curves), or one unit moved by sixteen shifts (single
-//! probes). The formulas are those of the module [`crate::gradient::numerical`].
+//! probes). Why, is told in `src/gradient/numerical.rs`.
 
 use super::argmax::largest;
 use super::math::{self, LANES, Lanes, map};
@@ -14,6 +14,8 @@ pub(super) struct Units {
     a: Lanes,
     /// `phi(a)` for sigmoid and tanh.
     value: Lanes,
+    /// `1 - phi(a)` for sigmoid, `1 - |phi(a)|` for tanh, to full relative precision.
+    rest: Lanes,
     /// `phi'(a)`
     pub(super) slope: Lanes,
 }
@@ -21,23 +23,24 @@ pub(super) struct Units {
 impl Units {
     #[inline(always)]
     pub(super) fn new<F: Float>(activation: Activation, a: Lanes) -> Self {
-        let (mut value, mut slope) = ([0.0; LANES], [1.0; LANES]);
+        let (mut value, mut rest, mut slope) = ([0.0; LANES], [0.0; LANES], [1.0; LANES]);
         match activation {
             Activation::Sigmoid => {
                 for lane in 0..LANES {
                     let (z, complement) = math::sigmoid::<F>(a[lane]);
-                    (value[lane], slope[lane]) = (z, z * complement);
+                    (value[lane], rest[lane], slope[lane]) = (z, complement, z * complement);
                 }
             }
             Activation::Tanh => {
                 for lane in 0..LANES {
                     (value[lane], slope[lane]) = math::tanh::<F>(a[lane]);
+                    rest[lane] = slope[lane] / (1.0 + value[lane].abs());
                 }
             }
             Activation::Relu => slope = map(&a, |a| if a > 0.0 { 1.0 } else { 0.0 }),
             Activation::Identity => {}
         }
-        Self { activation, a, value, slope }
+        Self { activation, a, value, rest, slope }
     }
 
     /// `phi(a + s) - phi(a)`
@@ -46,15 +49,20 @@ impl Units {
         let mut d = [0.0; LANES];
         match self.activation {
             Activation::Sigmoid => {
+                // 1 + z expm1(s) as c + z exp(s): it keeps its precision where a shift leads from one end to the other.
                 for lane in 0..LANES {
-                    let e = math::expm1::<F>(s[lane]);
-                    d[lane] = self.slope[lane] * e / F::mul_add(self.value[lane], e, 1.0);
+                    let (e, power) = (math::expm1::<F>(s[lane]), math::exp::<F>(s[lane]));
+                    d[lane] = self.slope[lane] * e / F::mul_add(self.value[lane], power, self.rest[lane]);
                 }
             }
             Activation::Tanh => {
+                // Where t and u have opposite signs, 1 + t u is (1 - |t|) + |t| (1 - |u|), which does not cancel.
                 for lane in 0..LANES {
-                    let u = math::tanh::<F>(s[lane]).0;
-                    d[lane] = self.slope[lane] * u / F::mul_add(self.value[lane], u, 1.0);
+                    let (u, square) = math::tanh::<F>(s[lane]);
+                    let t = self.value[lane];
+                    let opposite = F::mul_add(t.abs(), square / (1.0 + u.abs()), self.rest[lane]);
+                    let denominator = if t * u < 0.0 { opposite } else { F::mul_add(t, u, 1.0) };
+                    d[lane] = self.slope[lane] * u / denominator;
                 }
             }
             Activation::Relu => {

@@ -8,7 +8,7 @@ use super::math::{LANES, Lanes};
 use super::memory::View;
 use super::simd::{Float, vectorized};
 use super::team::Worker;
-use crate::backend::op::{MAX_NODES, ProbeCurve};
+use crate::backend::op::{MAX_NODES, ProbeCurve, spare_pairs};
 use crate::network::{Activation, OutputLoss};
 
 pub(super) fn run(op: &ProbeCurve, view: &View<'_>, worker: &mut Worker<'_>) {
@@ -89,12 +89,39 @@ struct Nodes {
     position: [f32; MAX_NODES],
     /// `[order][node]`
     transform: [[f32; MAX_NODES]; MAX_NODES],
+    /// Where the polynomial is compared with the curve.
+    checks: [Check; MAX_CHECKS],
+    check_count: usize,
 }
+
+/// A spare pair of points, at an extremum of the first polynomial that is left out: interpolation misses most there.
+#[derive(Clone, Copy, Default)]
+struct Check {
+    position: f32,
+    /// The Chebyshev polynomials there.
+    polynomials: [f32; MAX_NODES],
+}
+
+/// Most spare pairs: both ends and the middle.
+const MAX_CHECKS: usize = 3;
 
 impl Nodes {
     fn new(count: usize) -> Self {
         let angle = |node: usize| std::f64::consts::PI * (2 * node + 1) as f64 / (2 * count) as f64;
-        let mut nodes = Self { count, position: [0.0; MAX_NODES], transform: [[0.0; MAX_NODES]; MAX_NODES] };
+        let mut nodes = Self {
+            count,
+            position: [0.0; MAX_NODES],
+            transform: [[0.0; MAX_NODES]; MAX_NODES],
+            checks: [Check::default(); MAX_CHECKS],
+            check_count: spare_pairs(count),
+        };
+        for (check, extremum) in nodes.checks.iter_mut().zip([0, count / 2, count - 1]) {
+            let angle = std::f64::consts::PI * extremum as f64 / count as f64;
+            check.position = ((1.0 + angle.cos()) / 2.0).sqrt() as f32;
+            for (order, polynomial) in check.polynomials.iter_mut().enumerate() {
+                *polynomial = (order as f64 * angle).cos() as f32;
+            }
+        }
         for node in 0..count {
             nodes.position[node] = ((1.0 + angle(node).cos()) / 2.0).sqrt() as f32;
             for order in 0..count {
@@ -168,7 +195,20 @@ fn body<F: Float>(
                 }
             }
         }
-        let error = curve.error::<F>(nodes, first, &lanes, &units, &result, weight);
+        let mut missed = [0.0f32; LANES];
+        for check in &nodes.checks[..nodes.check_count] {
+            let s = curve.reach * check.position;
+            let plus = curve.sample.change::<F>(&units.change::<F>(&[s; LANES]), weight);
+            let minus = curve.sample.change::<F>(&units.change::<F>(&[-s; LANES]), weight);
+            for lane in 0..LANES {
+                let mut read = curve.scale / s * (minus[lane] - plus[lane]);
+                for (polynomial, coefficients) in check.polynomials.iter().zip(&result).take(nodes.count) {
+                    read = F::mul_add(*polynomial, coefficients[lane], read);
+                }
+                missed[lane] = missed[lane].max(read.abs());
+            }
+        }
+        let error = curve.error::<F>(nodes, first, &lanes, &units, &result, &missed, weight);
         for lane in 0..count {
             // A comparison that a NaN fails: such a curve is not trusted either.
             let trusted = error[lane] <= curve.tolerance;
@@ -190,6 +230,7 @@ impl Curve<'_> {
         a: &Lanes,
         units: &Units,
         result: &[Lanes; MAX_NODES],
+        missed: &Lanes,
         weight: impl Fn(usize) -> Lanes,
     ) -> Lanes {
         let mut sum = [0.0; LANES];
@@ -205,7 +246,7 @@ impl Curve<'_> {
             error[lane] = if nodes.count == 1 {
                 self.bound(units.slope[lane], self.spread[first + lane])
             } else {
-                estimate(result[nodes.count - 1][lane].abs(), result[nodes.count - 2][lane].abs(), scale)
+                estimate(result[nodes.count - 1][lane].abs(), result[nodes.count - 2][lane].abs(), missed[lane], scale)
             };
             if self.activation == Activation::Relu && a[lane].abs() <= self.reach {
                 error[lane] = f32::INFINITY;
@@ -232,16 +273,14 @@ impl Curve<'_> {
     }
 }
 
-/// The last coefficient, shrunk as the one before it shrank to it: what the first one left out would be. Float32
-/// noise in the last one is no sign of anything.
+/// The larger of what the spare pair saw and of what the first coefficient left out would be, if it shrinks from the
+/// last one as that shrank from the one before: either alone may pass through 0. Float32 noise is no sign of anything.
 #[inline(always)]
-fn estimate(last: f32, before: f32, scale: f32) -> f32 {
+fn estimate(last: f32, before: f32, missed: f32, scale: f32) -> f32 {
     const NOISE: f32 = 4e-7;
-    if last <= NOISE * scale {
-        return 0.0;
-    }
     let ratio = (last / before.max(f32::MIN_POSITIVE)).min(1.0);
-    last * ratio / scale.max(f32::MIN_POSITIVE)
+    let worst = (last * ratio).max(missed);
+    if last.max(missed) <= NOISE * scale { 0.0 } else { worst / scale.max(f32::MIN_POSITIVE) }
 }
 
 #[cfg(test)]
