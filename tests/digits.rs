@@ -1,26 +1,178 @@
-//! The embedded data set is what its program draws.
+//! The embedded digits: they are what their program makes, and they form a sound data set.
+#![allow(clippy::unwrap_used, reason = "a test's helper fails by panicking, as the test itself does")]
 
 #[path = "../assets/make_digits/mod.rs"]
 mod make_digits;
 
-use gpu_train::data::Dataset;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::sync::LazyLock;
 
-#[test]
-fn the_embedded_bytes_are_what_the_program_draws() {
-    let digits = Dataset::open("digits", None).expect("it is embedded");
-    for (split, count, seed) in [(digits.train(), 10_000, 1), (digits.test(), 2_000, 2)] {
-        let drawn = make_digits::draw(count, seed);
-        assert_eq!((split.rows(), split.columns()), (make_digits::SIDE, make_digits::SIDE));
-        assert!(split.images() == drawn.images, "the images of seed {seed} differ from assets/digits");
-        assert!(split.labels() == drawn.labels, "the labels of seed {seed} differ from assets/digits");
-    }
-    assert_eq!(digits.classes(), 10);
+use flate2::read::{GzDecoder, ZlibDecoder};
+use make_digits::{CLASSES, File, SEED, TEST_COUNT, TRAIN_COUNT};
+
+const PIXELS: usize = 28 * 28;
+
+/// The program's files for the committed seed, made once for all tests.
+static MADE: LazyLock<[File; 5]> = LazyLock::new(|| make_digits::make(SEED).unwrap());
+
+/// The committed bytes of a file.
+fn committed(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name)).unwrap()
 }
 
-/// The comparison above sees another seed.
+/// What a file's stored bytes hold: the IDX file, or the sheet's grey values.
+fn unpack(name: &str, stored: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if name.ends_with(".gz") {
+        GzDecoder::new(stored).read_to_end(&mut bytes).unwrap();
+        return bytes;
+    }
+    // A PNG of ours: signature (8), IHDR (12 + 13), one IDAT, IEND (12); each row begins with its filter's number, 0.
+    assert_eq!(&stored[..8], b"\x89PNG\r\n\x1a\n");
+    let width = u32::from_be_bytes(stored[16..20].try_into().unwrap()) as usize;
+    assert_eq!(&stored[37..41], b"IDAT");
+    ZlibDecoder::new(&stored[41..]).read_to_end(&mut bytes).unwrap();
+    bytes
+        .chunks(width + 1)
+        .flat_map(|row| {
+            assert_eq!(row[0], 0, "only filter 0 is written");
+            row[1..].iter().copied()
+        })
+        .collect()
+}
+
+/// Where two byte strings first differ, and how.
+fn first_difference(expected: &[u8], got: &[u8]) -> Option<String> {
+    if expected.len() != got.len() {
+        return Some(format!("{} bytes expected, got {}", expected.len(), got.len()));
+    }
+    let at = expected.iter().zip(got).position(|(a, b)| a != b)?;
+    Some(format!("at byte {at}: expected {}, got {}", expected[at], got[at]))
+}
+
+/// Images as rows of 784 bytes, and labels, of the committed split `train` or `t10k`; checks the IDX headers.
+fn split(prefix: &str, count: usize) -> (Vec<u8>, Vec<u8>) {
+    let read = |kind: &str| {
+        let name = format!("digits/{prefix}-{kind}-ubyte.gz");
+        unpack(&name, &committed(&name))
+    };
+    let (images, labels) = (read("images-idx3"), read("labels-idx1"));
+    let words = |bytes: &[u8]| -> Vec<usize> {
+        bytes.chunks(4).map(|word| u32::from_be_bytes(word.try_into().unwrap()) as usize).collect()
+    };
+    assert_eq!(words(&images[..16]), [0x803, count, 28, 28]);
+    assert_eq!(words(&labels[..8]), [0x801, count]);
+    assert_eq!(images.len(), 16 + count * PIXELS);
+    assert_eq!(labels.len(), 8 + count);
+    (images[16..].to_vec(), labels[8..].to_vec())
+}
+
 #[test]
-fn another_seed_draws_other_digits() {
-    let digits = Dataset::open("digits", None).expect("it is embedded");
-    let other = make_digits::draw(2_000, 3);
-    assert!(digits.test().images() != other.images && digits.test().labels() != other.labels);
+fn committed_files_are_what_the_program_makes() {
+    for File { name, contents, stored } in MADE.iter() {
+        if let Some(difference) = first_difference(contents, &unpack(name, &committed(name))) {
+            panic!("assets/{name}: {difference}; run: cargo run --release --example make-digits");
+        }
+        // What the program stores today unpacks to the same, whatever its compressor's version.
+        assert_eq!(first_difference(contents, &unpack(name, stored)), None, "{name}");
+    }
+}
+
+#[test]
+fn another_seed_gives_other_bytes() {
+    let other = make_digits::make(SEED + 1).unwrap();
+    for (file, other) in MADE.iter().zip(&other) {
+        assert_eq!(file.contents.len(), other.contents.len(), "{}", file.name);
+        assert!(first_difference(&file.contents, &other.contents).is_some(), "{}: the seed has no effect", file.name);
+    }
+}
+
+#[test]
+fn files_are_small_enough_to_embed() {
+    let size = |file: &File| committed(file.name).len();
+    let embedded: usize = MADE.iter().filter(|file| file.name.ends_with(".gz")).map(size).sum();
+    assert!(embedded <= 3_000_000, "{embedded} bytes");
+    assert!(committed("digits-sheet.png").len() <= 100_000);
+}
+
+#[test]
+fn splits_are_balanced_and_shuffled() {
+    for (prefix, count) in [("train", TRAIN_COUNT), ("t10k", TEST_COUNT)] {
+        let (_, labels) = split(prefix, count);
+        let mut counts = [0usize; CLASSES];
+        labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
+        for (class, &of_class) in counts.iter().enumerate() {
+            let share = of_class as f64 / count as f64;
+            assert!((0.08..0.12).contains(&share), "{prefix}: class {class} has a share of {share}");
+        }
+        // In a shuffled list a tenth of the neighbours are of one class; in a sorted one nearly all.
+        let equal = labels.windows(2).filter(|pair| pair[0] == pair[1]).count() as f64 / count as f64;
+        assert!((0.07..0.13).contains(&equal), "{prefix}: {equal} of neighbours are equal");
+    }
+}
+
+#[test]
+fn images_have_the_form_of_mnist() {
+    for (prefix, count) in [("train", TRAIN_COUNT), ("t10k", TEST_COUNT)] {
+        let (images, _) = split(prefix, count);
+        let zeros = images.iter().filter(|&&pixel| pixel == 0).count() as f64 / images.len() as f64;
+        assert!((0.78..0.83).contains(&zeros), "{prefix}: a share of {zeros} is 0");
+        for (index, image) in images.chunks(PIXELS).enumerate() {
+            assert!(image.iter().any(|&pixel| pixel > 128), "{prefix}: image {index} is too faint");
+            let mass: f64 = image.iter().map(|&pixel| f64::from(pixel)).sum();
+            for axis in 0..2 {
+                let position = |at: usize| if axis == 0 { at / 28 } else { at % 28 };
+                let moment: f64 = image.iter().enumerate().map(|(at, &ink)| f64::from(ink) * position(at) as f64).sum();
+                let offset = moment / mass - 13.5;
+                // 1.9 of drift, and what overlaps and stray marks add.
+                assert!(offset.abs() < 4.0, "{prefix}: image {index} is {offset} pixels off centre on axis {axis}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_test_image_is_a_training_image() {
+    let (train, _) = split("train", TRAIN_COUNT);
+    let (test, _) = split("t10k", TEST_COUNT);
+    let known: std::collections::HashSet<&[u8]> = train.chunks(PIXELS).collect();
+    assert_eq!(known.len(), TRAIN_COUNT, "training images repeat");
+    assert_eq!(test.chunks(PIXELS).filter(|image| known.contains(image)).count(), 0);
+}
+
+/// Test accuracy of the nearest class mean, for given training labels.
+fn nearest_mean_accuracy(train: &[u8], train_labels: &[u8], test: &[u8], test_labels: &[u8]) -> f64 {
+    let mut means = vec![[0.0f64; PIXELS]; CLASSES];
+    for (class, mean) in means.iter_mut().enumerate() {
+        let of_class = || train.chunks(PIXELS).zip(train_labels).filter(|(_, label)| usize::from(**label) == class);
+        let count = of_class().count() as f64;
+        for (image, _) in of_class() {
+            mean.iter_mut().zip(image).for_each(|(sum, &pixel)| *sum += f64::from(pixel) / count);
+        }
+    }
+    let distance = |image: &[u8], mean: &[f64; PIXELS]| -> f64 {
+        image.iter().zip(mean).map(|(&pixel, mean)| (f64::from(pixel) - mean) * (f64::from(pixel) - mean)).sum()
+    };
+    let right = test.chunks(PIXELS).zip(test_labels).filter(|(image, label)| {
+        let nearest = (0..CLASSES).min_by(|&a, &b| distance(image, &means[a]).total_cmp(&distance(image, &means[b])));
+        nearest == Some(usize::from(**label))
+    });
+    right.count() as f64 / test_labels.len() as f64
+}
+
+#[test]
+fn classes_can_be_learned_but_not_by_their_means() {
+    let (train, train_labels) = split("train", TRAIN_COUNT);
+    let (test, test_labels) = split("t10k", TEST_COUNT);
+    // Far above chance and far below what a network reaches (0.94).
+    let accuracy = nearest_mean_accuracy(&train, &train_labels, &test, &test_labels);
+    assert!((0.6..0.85).contains(&accuracy), "accuracy {accuracy}");
+
+    // Labels that belong to other images teach nothing.
+    let mut rotated = train_labels;
+    rotated.rotate_left(1);
+    let chance = nearest_mean_accuracy(&train, &rotated, &test, &test_labels);
+    assert!(chance < 0.25, "accuracy {chance} with wrong labels");
 }
