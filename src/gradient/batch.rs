@@ -77,11 +77,7 @@ impl Scope<'_> {
     ) -> Result<BatchGradient> {
         let backend: &mut dyn Backend = self;
         let samples = targets.len();
-        let tensors = NetworkTensors {
-            architecture: network.architecture.clone(),
-            layout: network.layout.clone(),
-            parameters: backend.tensor_from(&network.parameters, 1, network.layout.len(), "parameters")?,
-        };
+        let tensors = NetworkTensors::upload(backend, network)?;
         let batch = Batch {
             inputs: backend.tensor_from(inputs, samples, network.architecture.inputs(), "inputs")?,
             targets: backend.words_from(targets, "targets")?,

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::backend::{
     Activate, Backend, CrossEntropy, Matmul, Mean, Recording, Softmax, SumOfSquares, Targets, Tensor, Words,
 };
-use crate::network::{Architecture, OutputLoss, ParameterLayout, TensorLayout};
+use crate::network::{Architecture, Network, OutputLoss, ParameterLayout, TensorLayout};
 
 /// A network's parameters on a device.
 #[derive(Debug, Clone)]
@@ -18,6 +18,18 @@ pub struct NetworkTensors {
 }
 
 impl NetworkTensors {
+    /// Brings a network's parameters to a device.
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn upload(backend: &mut dyn Backend, network: &Network) -> Result<Self> {
+        Ok(Self {
+            architecture: network.architecture.clone(),
+            layout: network.layout.clone(),
+            parameters: backend.tensor_from(&network.parameters, 1, network.layout.len(), "parameters")?,
+        })
+    }
+
     /// The weight `[inputs, outputs]` of a layer.
     #[must_use]
     pub fn weight(&self, layer: usize) -> Tensor {

@@ -26,11 +26,7 @@ pub struct SplitEvaluation {
 /// [`Error::Config`] when the split does not fit the network; or when the device fails.
 pub fn evaluate(backend: &mut dyn Backend, network: &Network, split: &Split) -> Result<SplitEvaluation> {
     check_split(network, split)?;
-    let tensors = NetworkTensors {
-        architecture: network.architecture.clone(),
-        layout: network.layout.clone(),
-        parameters: backend.tensor_from(&network.parameters, 1, network.layout.len(), "parameters")?,
-    };
+    let tensors = NetworkTensors::upload(backend, network)?;
     let evaluator = Evaluator::new(backend, &tensors, split, u64::MAX)?;
     let (score, predictions) = evaluator.score_and_predict(backend, split)?;
     let outputs = network.architecture.outputs();

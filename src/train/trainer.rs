@@ -7,7 +7,7 @@ use super::evaluate::{Evaluator, check_split};
 use super::settings::{Evaluation, Observer, Settings, Summary};
 use super::source::Source;
 use crate::backend::{Advance, Backend, Gather, ProgramId, ReadId, Recording, Span, Tensor, Update, Words};
-use crate::data::{Dataset, Split};
+use crate::data::Dataset;
 use crate::gradient::{Batch, GradientOptions, GradientStep, NetworkTensors};
 use crate::network::Network;
 use crate::{Error, Result};
@@ -89,11 +89,7 @@ struct Pending {
 impl<'a> Run<'a> {
     fn new(backend: &mut dyn Backend, dataset: &Dataset, network: &Network, settings: &'a Settings) -> Result<Self> {
         let samples = settings.batch_size;
-        let tensors = NetworkTensors {
-            architecture: network.architecture.clone(),
-            layout: network.layout.clone(),
-            parameters: backend.tensor_from(&network.parameters, 1, network.layout.len(), "parameters")?,
-        };
+        let tensors = NetworkTensors::upload(backend, network)?;
         let budget = settings.memory.unwrap_or(u64::MAX);
         let block = Blocks::steps(dataset.train(), settings, budget.min(backend.max_buffer_bytes()))?;
         let source =
@@ -206,12 +202,12 @@ impl<'a> Run<'a> {
     fn evaluate(&self, backend: &mut dyn Backend, dataset: &Dataset, step: u64, epoch: f64) -> Result<Evaluation> {
         let train = self.train.score(backend, dataset.train())?;
         let test = self.test.score(backend, dataset.test())?;
-        self.restore(backend, dataset.train())?;
+        self.restore(backend)?;
         Ok(Evaluation { step, epoch: step as f64 / epoch, train, test })
     }
 
     /// An evaluation of data that are not resident used their block; the rest of the block's steps need it again.
-    fn restore(&self, backend: &mut dyn Backend, _train: &Split) -> Result<()> {
+    fn restore(&self, backend: &mut dyn Backend) -> Result<()> {
         if self.source.resident { Ok(()) } else { self.blocks.upload(backend, &self.source) }
     }
 }
