@@ -2,6 +2,7 @@
 
 use super::op::{MAX_NODES, Op, ProbedLayer, Targets};
 use super::tensor::{Span, Tensor, Words};
+use crate::network::Activation;
 use crate::{Error, Result};
 
 /// What an operation touches.
@@ -110,10 +111,6 @@ impl Op {
                 check.writes(&[op.out.span()]);
             }
             Self::ColumnSums(op) => {
-                let blocks = op.weights.len();
-                check.that((1..=MAX_NODES).contains(&blocks) && op.x.rows.is_multiple_of(blocks), || {
-                    format!("{} rows in {blocks} blocks", op.x.rows)
-                });
                 check.shape("the result", op.out, 1, op.x.columns);
                 check.reads(&[op.x.span()]);
                 check.writes(&[op.out.span()]);
@@ -179,15 +176,28 @@ impl Op {
                 check.shape("the largest errors", op.largest, 1, op.units);
                 check.writes(&[op.list.span(), op.counts.span(), op.totals.span(), op.largest.span()]);
             }
+            Self::PreciseAffine(op) => {
+                let (samples, inputs, units) = (op.inputs.rows, op.inputs.columns, op.weight.columns);
+                check.shape("the weight", op.weight, inputs, units);
+                check.shape("the bias", op.bias, 1, units);
+                check.shape("the result", op.out, 2 * units, samples);
+                check.list(op.list, op.counts, samples, units);
+                check.reads(&[op.inputs.span(), op.weight.span(), op.bias.span(), op.list.span(), op.counts.span()]);
+                check.writes(&[op.out.span()]);
+            }
             Self::ProbeSingle(op) => {
                 let (samples, units) = check.layer(&op.layer);
                 check.that(op.inputs.rows == samples, || format!("{} rows of inputs for {samples}", op.inputs.rows));
-                check.shape("the weight", op.weight, op.inputs.columns, units);
-                check.shape("the bias", op.bias, 1, units);
+                let relu = op.layer.activation == Activation::Relu;
+                check.that(op.precise.is_some() == relu, || "precise pre-activations are for ReLU alone".into());
+                if let Some(precise) = op.precise {
+                    check.shape("the precise pre-activations", precise, 2 * units, samples);
+                    check.reads(&[precise.span()]);
+                }
                 check.shape("the weight's gradient", op.weight_gradient, op.inputs.columns, units);
                 check.shape("the bias's gradient", op.bias_gradient, 1, units);
                 check.list(op.list, op.counts, samples, units);
-                check.reads(&[op.inputs.span(), op.weight.span(), op.bias.span(), op.list.span(), op.counts.span()]);
+                check.reads(&[op.inputs.span(), op.list.span(), op.counts.span()]);
                 check.writes(&[op.weight_gradient.span(), op.bias_gradient.span()]);
             }
         }

@@ -7,9 +7,12 @@
 
 mod access;
 pub mod cpu;
+pub mod gpu;
+mod nodes;
 mod op;
 mod open;
 mod recording;
+mod self_test;
 mod tensor;
 
 pub use op::*;

@@ -151,13 +151,11 @@ pub struct Mean {
     pub cursor: Words,
 }
 
-/// `out[j] = sum_b weights[b] sum_n x[b * N + n, j]` over the `weights.len()` blocks of rows that `x` consists of.
-#[derive(Debug, Clone, PartialEq)]
+/// `out[j] = sum_n x[n, j]`
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ColumnSums {
-    /// `[blocks * N, U]`
+    /// `[N, U]`
     pub x: Tensor,
-    /// One factor a block; `[1.0]` for the plain sum.
-    pub weights: Vec<f32>,
     /// `[1, U]`
     pub out: Tensor,
 }
@@ -354,20 +352,37 @@ pub struct ProbeList {
     pub largest: Tensor,
 }
 
+/// The pre-activations of the listed samples once more, each as the sum of two floats: `out[j, k]` is the high part of
+/// `bias[j] + sum_i x[n, i] W[i, j]` with `n` the `k`-th listed sample of unit `j`, `out[U + j, k]` the low part, and 0
+/// stands behind the last listed sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PreciseAffine {
+    /// `[N, I]`
+    pub inputs: Tensor,
+    /// `[I, U]`
+    pub weight: Tensor,
+    /// `[1, U]`
+    pub bias: Tensor,
+    /// From [`ProbeList`].
+    pub list: Words,
+    /// From [`ProbeList`].
+    pub counts: Words,
+    /// `[2 U, N]`
+    pub out: Tensor,
+}
+
 /// Adds to the gradient what the listed samples contribute, each parameter probed at its own shift:
 /// `weight_gradient[i, j] += 1/(2hN) sum_n (C(h x[n, i]) - C(-h x[n, i]))`, and the bias with `x = 1`.
 ///
-/// At a kink rounding of the pre-activation matters most, so it is formed again here in twice the precision.
+/// At a kink the rounding of the pre-activation is all that counts, so a ReLU's comes in twice the precision.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ProbeSingle {
     /// What is probed.
     pub layer: ProbedLayer,
     /// `[N, I]` the layer's inputs.
     pub inputs: Tensor,
-    /// `[I, U]` the layer's weights.
-    pub weight: Tensor,
-    /// `[1, U]` the layer's biases.
-    pub bias: Tensor,
+    /// `[2 U, N]` from [`PreciseAffine`], for ReLU and nothing else.
+    pub precise: Option<Tensor>,
     /// From [`ProbeList`].
     pub list: Words,
     /// From [`ProbeList`].
@@ -428,5 +443,6 @@ operations! {
     ProbeCurve => "probe_curve",
     CurveFeatures => "curve_features",
     ProbeList => "probe_list",
+    PreciseAffine => "precise_affine",
     ProbeSingle => "probe_single",
 }

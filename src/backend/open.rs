@@ -1,9 +1,14 @@
-//! From what was asked for to a device that is ready.
+//! From what was asked for to a device that is ready and computes rightly.
 
 use super::Backend;
 use super::cpu::CpuBackend;
-use crate::Result;
-use crate::device::{Selector, list, select};
+use super::gpu::GpuBackend;
+use super::self_test::self_test;
+use crate::device::{AdapterSummary, Choice, Selector, adapters, select};
+use crate::{Error, Result};
+
+/// Set to 1, shaders check every index and bound every loop: slower, for tests and for hunting faults.
+const CHECKS_VARIABLE: &str = "GPU_TRAIN_SHADER_CHECKS";
 
 /// What a device is opened with.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,15 +27,44 @@ pub struct Opened {
     pub warnings: Vec<String>,
 }
 
-/// Opens the device that `selector` means.
+/// Opens the device that `selector` means and tests that it computes known values rightly.
+///
+/// With [`Selector::Auto`] an adapter that fails is passed over, with a warning; the CPU path is the last resort.
 ///
 /// # Errors
-/// [`Error::NoDevice`](crate::Error::NoDevice) when there is none such that this version can use.
+/// [`Error::NoDevice`] when nothing answers to the selector; otherwise what keeps the device from working:
+/// [`Error::SelfTest`], [`Error::Limit`], [`Error::Driver`].
 pub fn open(selector: &Selector, options: OpenOptions) -> Result<Opened> {
-    // Asking drivers takes longer than the first training step, and some write to stderr; the native path needs none.
-    let native = matches!(selector, Selector::Cpu | Selector::Auto);
-    let adapters = if native { Vec::new() } else { list() };
-    let selection = select(selector, &adapters)?;
-    let backend = Box::new(CpuBackend::new(options.threads));
-    Ok(Opened { backend, reason: selection.reason, warnings: Vec::new() })
+    // Asking drivers takes longer than the first training step; the native path needs none.
+    let found = if *selector == Selector::Cpu { Vec::new() } else { adapters() };
+    let (mut summaries, mut adapters): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    let mut warnings = Vec::new();
+    loop {
+        let selection = select(selector, &summaries)?;
+        let Choice::Adapter(index) = selection.choice else {
+            let backend = Box::new(CpuBackend::new(options.threads));
+            return Ok(Opened { backend, reason: selection.reason, warnings });
+        };
+        let Some(position) = summaries.iter().position(|summary| summary.index == index) else {
+            return Err(Error::NoDevice { problem: format!("adapter {index} is gone"), hint: String::new() });
+        };
+        let summary: AdapterSummary = summaries.remove(position);
+        let error = match open_adapter(&adapters.remove(position), &summary) {
+            Ok(backend) => return Ok(Opened { backend, reason: selection.reason, warnings }),
+            Err(error) if *selector == Selector::Auto => error,
+            Err(error) => return Err(error),
+        };
+        let next = match select(selector, &summaries)?.choice {
+            Choice::Adapter(next) => format!("trying adapter {next}"),
+            Choice::Cpu => "using the CPU path".into(),
+        };
+        warnings.push(format!("adapter {index}: {error}; {next}"));
+    }
+}
+
+fn open_adapter(adapter: &wgpu::Adapter, summary: &AdapterSummary) -> Result<Box<dyn Backend>> {
+    let checks = std::env::var(CHECKS_VARIABLE).is_ok_and(|value| value == "1");
+    let mut backend = GpuBackend::open(adapter, summary.info.clone(), checks)?;
+    self_test(&mut backend)?;
+    Ok(Box::new(backend))
 }

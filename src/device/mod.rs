@@ -3,6 +3,7 @@
 mod list;
 mod select;
 
+pub(crate) use list::adapters;
 pub use list::{AdapterSummary, list};
 pub use select::{Choice, Selection, Selector, select};
 

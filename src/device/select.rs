@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::str::FromStr;
 
-use super::{AdapterSummary, DeviceKind};
+use super::{AdapterSummary, DeviceInfo, DeviceKind};
 use crate::{Error, Result};
 
 /// What `--device` says.
@@ -57,45 +57,87 @@ pub struct Selection {
 
 /// The device that a selector means among `adapters`.
 ///
-/// This version's kernels run on the native path alone, so `auto` always takes that, and an adapter that is asked
-/// for by name is an error rather than a silent substitute.
-///
 /// # Errors
-/// [`Error::NoDevice`] when nothing answers to the selector, or only an adapter that cannot be used yet.
+/// [`Error::NoDevice`] when nothing answers to the selector, or more than one name does.
 pub fn select(selector: &Selector, adapters: &[AdapterSummary]) -> Result<Selection> {
-    let native = |reason: &str| Ok(Selection { choice: Choice::Cpu, reason: reason.to_owned() });
-    let of_kind = |kind: DeviceKind| adapters.iter().find(|adapter| adapter.info.kind == kind);
-    let found = match selector {
-        Selector::Cpu => return native("the native CPU path, as asked for"),
-        Selector::Auto => return native("the native CPU path: this version trains nowhere else"),
-        Selector::Gpu => of_kind(DeviceKind::Gpu).ok_or_else(|| Error::NoDevice {
-            problem: "no GPU found".into(),
-            hint: "install the GPU's Vulkan driver, or use --device cpu".into(),
-        })?,
-        Selector::Software => of_kind(DeviceKind::Software).ok_or_else(|| Error::NoDevice {
-            problem: "no software adapter found".into(),
-            hint: "on Debian or Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1; or use --device cpu".into(),
-        })?,
-        Selector::Index(index) => adapters.get(*index).ok_or_else(|| Error::NoDevice {
-            problem: format!("there is no adapter {index}; {} were found", adapters.len()),
-            hint: "gpu-train devices lists them".into(),
-        })?,
-        Selector::Name(name) => {
-            let wanted = name.to_lowercase();
-            let named = |adapter: &&AdapterSummary| adapter.info.name.to_lowercase().contains(&wanted);
-            adapters.iter().find(named).ok_or_else(|| Error::NoDevice {
-                problem: format!("no adapter's name contains {name:?}"),
-                hint: "gpu-train devices lists them; auto, gpu, software and cpu are names too".into(),
-            })?
+    let first = |kind: DeviceKind| adapters.iter().find(|adapter| adapter.info.kind == kind);
+    let missing = |problem: String, hint: &str| Error::NoDevice { problem, hint: hint.to_owned() };
+    let (adapter, why) = match selector {
+        Selector::Cpu => {
+            return Ok(Selection { choice: Choice::Cpu, reason: "the native CPU path, as asked for".into() });
         }
+        Selector::Auto => match first(DeviceKind::Gpu) {
+            Some(adapter) => (adapter, "the best GPU here"),
+            None => return Ok(Selection { choice: Choice::Cpu, reason: without_gpu(adapters) }),
+        },
+        Selector::Gpu => {
+            let hint = "install the GPU's Vulkan driver, or use --device cpu";
+            let adapter =
+                first(DeviceKind::Gpu).ok_or_else(|| missing(format!("no GPU found{}", software(adapters)), hint))?;
+            (adapter, "the best GPU here")
+        }
+        Selector::Software => {
+            let hint = "on Debian or Ubuntu: apt install mesa-vulkan-drivers libvulkan1; or use --device cpu";
+            let adapter =
+                first(DeviceKind::Software).ok_or_else(|| missing("no software adapter found".into(), hint))?;
+            (adapter, "a software adapter, as asked for")
+        }
+        Selector::Index(index) => {
+            let adapter = adapters.iter().find(|adapter| adapter.index == *index).ok_or_else(|| {
+                missing(format!("there is no adapter {index}; {}", found(adapters)), "gpu-train devices lists them")
+            })?;
+            (adapter, "as asked for")
+        }
+        Selector::Name(name) => (named(name, adapters)?, "as asked for"),
     };
-    Err(Error::NoDevice {
-        problem: format!(
-            "adapter {} ({}) was found, but this version trains on the CPU path alone",
-            found.index, found.info.name
-        ),
-        hint: "use --device cpu".into(),
-    })
+    let DeviceInfo { name, backend, .. } = &adapter.info;
+    let reason = format!("adapter {} ({name}, {backend}), {why}", adapter.index);
+    Ok(Selection { choice: Choice::Adapter(adapter.index), reason })
+}
+
+/// The first adapter whose name contains `name`; different names that do are an error.
+fn named<'a>(name: &str, adapters: &'a [AdapterSummary]) -> Result<&'a AdapterSummary> {
+    let wanted = name.to_lowercase();
+    let mut matches = adapters.iter().filter(|adapter| adapter.info.name.to_lowercase().contains(&wanted));
+    let Some(first) = matches.next() else {
+        return Err(Error::NoDevice {
+            problem: format!("no adapter's name contains {name:?}; {}", found(adapters)),
+            hint: "gpu-train devices lists them; auto, gpu, software and cpu are names too".into(),
+        });
+    };
+    match matches.find(|adapter| adapter.info.name != first.info.name) {
+        None => Ok(first),
+        Some(other) => Err(Error::NoDevice {
+            problem: format!(
+                "{name:?} is part of the names of adapter {} ({}) and of adapter {} ({})",
+                first.index, first.info.name, other.index, other.info.name
+            ),
+            hint: "more of the name, or the number".into(),
+        }),
+    }
+}
+
+/// Why there is only the CPU path, or what there is beside it.
+fn without_gpu(adapters: &[AdapterSummary]) -> String {
+    format!("no GPU found{}; using the CPU path", software(adapters))
+}
+
+fn software(adapters: &[AdapterSummary]) -> String {
+    let mut names: Vec<_> = adapters.iter().map(|adapter| adapter.info.name.as_str()).collect();
+    names.dedup();
+    match adapters.len() {
+        0 => String::new(),
+        1 => format!(" (1 software adapter: {})", names.join(", ")),
+        count => format!(" ({count} software adapters: {})", names.join(", ")),
+    }
+}
+
+fn found(adapters: &[AdapterSummary]) -> String {
+    if adapters.is_empty() {
+        return "none was found".into();
+    }
+    let names = adapters.iter().map(|adapter| format!("{} ({})", adapter.index, adapter.info.name));
+    format!("there are {}", names.collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
@@ -121,5 +163,47 @@ mod tests {
             let error = select(&selector, &[]).expect_err("nothing is there");
             assert!(error.hint().is_some(), "{selector:?}");
         }
+    }
+
+    fn adapters(names: &[(&str, DeviceKind)]) -> Vec<AdapterSummary> {
+        let summary = |(index, &(name, kind)): (usize, &(&str, DeviceKind))| AdapterSummary {
+            index,
+            info: DeviceInfo { kind, name: name.into(), backend: "vulkan".into() },
+            driver: String::new(),
+            features: Vec::new(),
+            limits: Vec::new(),
+        };
+        names.iter().enumerate().map(summary).collect()
+    }
+
+    #[test]
+    fn auto_takes_a_gpu_and_never_a_software_adapter() {
+        let both = adapters(&[("Arc", DeviceKind::Gpu), ("llvmpipe", DeviceKind::Software)]);
+        let chosen = |selector, adapters: &[_]| select(&selector, adapters).map(|selection| selection.choice);
+        assert_eq!(chosen(Selector::Auto, &both).ok(), Some(Choice::Adapter(0)));
+        assert_eq!(chosen(Selector::Software, &both).ok(), Some(Choice::Adapter(1)));
+        assert_eq!(chosen(Selector::Cpu, &both).ok(), Some(Choice::Cpu));
+        let software = &both[1..];
+        let selection = select(&Selector::Auto, software).expect("the CPU path is always there");
+        assert_eq!(selection.choice, Choice::Cpu);
+        assert_eq!(selection.reason, "no GPU found (1 software adapter: llvmpipe); using the CPU path");
+        assert!(select(&Selector::Gpu, software).is_err());
+        assert_eq!(chosen(Selector::Index(1), software).ok(), Some(Choice::Adapter(1)));
+    }
+
+    #[test]
+    fn part_of_a_name_must_mean_one() {
+        let all = adapters(&[
+            ("Radeon 780M", DeviceKind::Gpu),
+            ("Radeon 780M", DeviceKind::Gpu),
+            ("Radeon 7900", DeviceKind::Gpu),
+        ]);
+        let choice = |name: &str| select(&Selector::Name(name.into()), &all).map(|selection| selection.choice);
+        assert_eq!(choice("780m").ok(), Some(Choice::Adapter(0)));
+        assert_eq!(choice("7900").ok(), Some(Choice::Adapter(2)));
+        let message = choice("radeon").expect_err("two names").to_string();
+        assert!(message.contains("adapter 0 (Radeon 780M)") && message.contains("adapter 2"), "{message}");
+        let message = choice("arc").expect_err("no such name").to_string();
+        assert!(message.contains("2 (Radeon 7900)"), "{message}");
     }
 }

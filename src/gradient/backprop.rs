@@ -41,7 +41,7 @@ impl Backprop {
                 bias: None,
                 out: view(gradient, &place.weight),
             })?;
-            recording.push(ColumnSums { x: delta, weights: vec![1.0], out: view(gradient, &place.bias) })?;
+            recording.push(ColumnSums { x: delta, out: view(gradient, &place.bias) })?;
             if layer > 0 {
                 recording.push(Matmul {
                     a: delta,

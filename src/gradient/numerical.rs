@@ -14,7 +14,7 @@
 use super::forward::{Batch, Forward, NetworkTensors, view};
 use super::{GradientOptions, ProbeReport, Probes};
 use crate::backend::{
-    Backend, ColumnSums, CurveFeatures, Fill, Matmul, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer, Recording,
+    Backend, ColumnSums, CurveFeatures, Fill, Matmul, PreciseAffine, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer, Recording,
     RowRange, Tensor, Words, spare_pairs,
 };
 use crate::network::Activation;
@@ -62,6 +62,8 @@ struct SingleTensors {
     counts: Words,
     totals: Words,
     largest: Tensor,
+    /// `[2 U, N]`, for ReLU.
+    precise: Option<Tensor>,
 }
 
 impl Numerical {
@@ -86,8 +88,10 @@ impl Numerical {
                 } else {
                     matches!(architecture.activation, Activation::Sigmoid | Activation::Tanh)
                 };
-                let (inputs, units) = (architecture.sizes[layer], architecture.sizes[layer + 1]);
-                LayerProbe::new(backend, inputs, units, samples, bounded, &options)
+                let shape = [samples, architecture.sizes[layer], architecture.sizes[layer + 1]];
+                let activation =
+                    if layer + 1 < architecture.layers() { architecture.activation } else { Activation::Identity };
+                LayerProbe::new(backend, shape, activation, bounded, &options)
             })
             .collect::<Result<_>>()?;
         Ok(Self { layers, options, samples })
@@ -171,9 +175,8 @@ struct Target {
 impl LayerProbe {
     fn new(
         backend: &mut dyn Backend,
-        inputs: usize,
-        units: usize,
-        samples: usize,
+        [samples, inputs, units]: [usize; 3],
+        activation: Activation,
         bounded: bool,
         options: &GradientOptions,
     ) -> Result<Self> {
@@ -203,6 +206,10 @@ impl LayerProbe {
                 counts: backend.words(units, "counts of single probes")?,
                 totals: backend.words(units, "totals of single probes")?,
                 largest: backend.tensor(1, units, "largest check errors")?,
+                precise: match activation {
+                    Activation::Relu => Some(backend.tensor(2 * units, samples, "precise pre-activations")?),
+                    _ => None,
+                },
             }),
         };
         Ok(Self { inputs, units, nodes, curve, single })
@@ -226,11 +233,20 @@ impl LayerProbe {
                 totals: single.totals,
                 largest: single.largest,
             })?;
+            if let Some(out) = single.precise {
+                recording.push(PreciseAffine {
+                    inputs: target.inputs,
+                    weight: target.weight,
+                    bias: target.bias,
+                    list: single.list,
+                    counts: single.counts,
+                    out,
+                })?;
+            }
             recording.push(ProbeSingle {
                 layer,
                 inputs: target.inputs,
-                weight: target.weight,
-                bias: target.bias,
+                precise: single.precise,
                 list: single.list,
                 counts: single.counts,
                 weight_gradient: target.weight_gradient,
@@ -277,11 +293,7 @@ impl LayerProbe {
                 recording.push(product(features, target.bias_gradient))
             }
             // A bias is an input of 1, where every Chebyshev polynomial is 1 when the range is 1.
-            None => recording.push(ColumnSums {
-                x: curve.coefficients,
-                weights: vec![1.0; self.nodes],
-                out: target.bias_gradient,
-            }),
+            None => recording.push(ColumnSums { x: curve.coefficients, out: target.bias_gradient }),
         }
     }
 }

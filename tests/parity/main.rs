@@ -108,10 +108,11 @@ const MISTAKES: &[(&str, &str, Rewrite)] = &[
         },
         _ => None,
     }),
-    ("column_sums", "blocks not weighted", |op| match op {
-        Op::ColumnSums(op) => {
-            let weights = vec![1.0; op.weights.len()];
-            Some(vec![gpu_train::backend::ColumnSums { weights, ..op.clone() }.into()])
+    ("precise_affine", "the bias of another unit", |op| match op {
+        Op::PreciseAffine(op) if op.weight.columns > 1 => {
+            let mut op = *op;
+            op.bias.offset += 1;
+            Some(vec![op.into()])
         }
         _ => None,
     }),

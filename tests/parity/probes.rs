@@ -1,7 +1,7 @@
 //! Cases of the numerical gradient's kernels.
 
 use gpu_train::Result;
-use gpu_train::backend::{CurveFeatures, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer};
+use gpu_train::backend::{CurveFeatures, PreciseAffine, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer};
 use gpu_train::network::{Activation, OutputLoss};
 
 use crate::losses::{OUTPUTS, probabilities};
@@ -61,6 +61,7 @@ fn layer(
 
 pub(crate) fn add(cases: &mut Cases) {
     curves(cases);
+    precise(cases);
     singles(cases);
     for (rows, columns, nodes, ranged) in
         [(1, 1, 1, false), (7, 31, 2, true), (33, 7, 3, true), (101, 33, 8, true), (31, 257, 6, false)]
@@ -161,6 +162,47 @@ fn curves(cases: &mut Cases) {
     }
 }
 
+/// For each unit a list of one sample in `share`, and their counts.
+fn listed(draw: &mut Draw, samples: usize, units: usize, share: u32) -> (Vec<u32>, Vec<u32>) {
+    let mut list = vec![0; samples * units];
+    let mut counts = vec![0; units];
+    for unit in 0..units {
+        for sample in 0..samples as u32 {
+            if draw.below(share) == 0 || samples == 1 {
+                list[unit * samples + counts[unit] as usize] = sample;
+                counts[unit] += 1;
+            }
+        }
+    }
+    (list, counts)
+}
+
+fn precise(cases: &mut Cases) {
+    for (samples, inputs, units, share) in
+        [(1, 1, 1, 1), (7, 31, 33, 2), (33, 257, 7, 3), (101, 784, 10, 5), (2, 40_000, 3, 1)]
+    {
+        let name = format!("[{samples}, {inputs}] to {units}, 1 in {share}");
+        cases.add("precise_affine", name, move |memory| {
+            let mut draw = Draw::new(55);
+            let mut x = draw.pixels(samples * inputs);
+            x[0] = 0.3;
+            let weight = draw.reals(inputs * units, 1.0);
+            let bias = draw.reals(units + 1, 1.0);
+            let (list, counts) = listed(&mut draw, samples, units, share);
+            let biases = memory.tensor(&bias, 1, units + 1)?;
+            Ok(PreciseAffine {
+                inputs: memory.tensor(&x, samples, inputs)?,
+                weight: memory.tensor(&weight, inputs, units)?,
+                bias: gpu_train::backend::Tensor { columns: units, ..biases },
+                list: memory.words(&list)?,
+                counts: memory.words(&counts)?,
+                out: memory.result(2 * units, samples)?,
+            }
+            .into())
+        });
+    }
+}
+
 fn singles(cases: &mut Cases) {
     for activation in Activation::ALL {
         for output in OUTPUTS {
@@ -208,22 +250,25 @@ fn single(
         .collect();
     let a: Vec<f32> =
         (0..samples * units).map(|index| sum(index / units, index % units) + bias[index % units]).collect();
-    let mut list = vec![0; samples * units];
-    let mut counts = vec![0; units];
-    for unit in 0..units {
-        for sample in 0..samples as u32 {
-            if draw.below(share) == 0 || samples == 1 {
-                list[unit * samples + counts[unit] as usize] = sample;
-                counts[unit] += 1;
+    let (list, counts) = listed(&mut draw, samples, units, share);
+    let precise = if activation == Activation::Relu && shape.classes.is_some() {
+        let mut halves = vec![0.0; 2 * units * samples];
+        for unit in 0..units {
+            for entry in unit * samples..unit * samples + counts[unit] as usize {
+                halves[entry] = a[list[entry] as usize * units + unit];
+                // What float32 leaves of a sum that is not exact.
+                halves[units * samples + entry] = halves[entry] * draw.real(2e-8);
             }
         }
-    }
+        Some(memory.tensor(&halves, 2 * units, samples)?)
+    } else {
+        None
+    };
     let layer = layer(memory, &mut draw, shape, (activation, output), &a, step, 3.0)?;
     Ok(ProbeSingle {
         layer,
         inputs: memory.tensor(&x, samples, inputs)?,
-        weight: memory.tensor(&weight, inputs, units)?,
-        bias: memory.tensor(&bias, 1, units)?,
+        precise,
         list: memory.words(&list)?,
         counts: memory.words(&counts)?,
         weight_gradient: memory.tensor(&draw.reals(inputs * units, 0.01), inputs, units)?,

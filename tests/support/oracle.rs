@@ -59,6 +59,7 @@ pub(crate) fn outputs(op: &Op) -> Vec<Place> {
         Op::ProbeCurve(op) => vec![Floats(op.coefficients), Floats(op.errors)],
         Op::CurveFeatures(op) => vec![Floats(op.out)],
         Op::ProbeList(op) => vec![Words(op.counts), Words(op.list), Words(op.totals), Floats(op.largest)],
+        Op::PreciseAffine(op) => vec![Floats(op.out)],
         Op::ProbeSingle(op) => vec![Floats(op.weight_gradient), Floats(op.bias_gradient)],
     }
 }
@@ -166,10 +167,9 @@ pub(crate) fn expect(op: &Op, before: &Contents, after: &Contents) -> Vec<Expect
         }
         Op::ColumnSums(op) => {
             let x = floats(op.x);
-            let weights: Vec<f64> = op.weights.iter().map(|&weight| f64::from(weight)).collect();
-            let values = reference::column_sums(&x, op.x.columns, &weights);
-            let magnitudes = reference::column_sums(&absolute(&x), op.x.columns, &absolute(&weights));
-            vec![Expected::floats("out", op.out, values, sum(op.x.rows, magnitudes, [&x, &weights, &[]]))]
+            let values = reference::column_sums(&x, op.x.columns);
+            let magnitudes = reference::column_sums(&absolute(&x), op.x.columns);
+            vec![Expected::floats("out", op.out, values, sum(op.x.rows, magnitudes, [&x, &[], &[]]))]
         }
         Op::Argmax(op) => {
             let columns = rows(&floats(op.x), op.x.columns).map(reference::argmax).collect::<Vec<_>>();
@@ -264,6 +264,7 @@ pub(crate) fn expect(op: &Op, before: &Contents, after: &Contents) -> Vec<Expect
                 Expected::floats("largest", op.largest, largest, Tolerance::Exact),
             ]
         }
+        Op::PreciseAffine(op) => probe_oracle::precise(op, before),
         Op::ProbeSingle(op) => probe_oracle::single(op, before),
     }
 }

@@ -1,6 +1,6 @@
 //! What the probing kernels must leave in memory, from the literal changes of the loss.
 
-use gpu_train::backend::{ProbeCurve, ProbeSingle, ProbedLayer};
+use gpu_train::backend::{PreciseAffine, ProbeCurve, ProbeSingle, ProbedLayer};
 use gpu_train::network::Activation;
 
 use super::memory::Contents;
@@ -143,11 +143,37 @@ fn missed_by(probe: &Probe, s_max: f64, curve: &[f64]) -> f64 {
     missed.fold(0.0, f64::max)
 }
 
+/// What [`PreciseAffine`] must write: float64 sums, cut in two floats.
+pub(crate) fn precise(op: &PreciseAffine, before: &Contents) -> Vec<Expected> {
+    let (inputs, weight, bias) = (before.floats(op.inputs), before.floats(op.weight), before.floats(op.bias));
+    let (samples, columns, units) = (op.inputs.rows, op.inputs.columns, op.weight.columns);
+    let (list, counts) = (before.words(op.list), before.words(op.counts));
+    let mut values = vec![0.0; 2 * units * samples];
+    let mut magnitudes = vec![0.0; 2 * units * samples];
+    for unit in 0..units {
+        for entry in 0..counts[unit] as usize {
+            let sample = list[unit * samples + entry] as usize;
+            let terms = || (0..columns).map(|i| inputs[sample * columns + i] * weight[i * units + unit]);
+            let value = bias[unit] + terms().sum::<f64>();
+            let magnitude = bias[unit].abs() + terms().map(f64::abs).sum::<f64>();
+            let (high, low) = (unit * samples + entry, (units + unit) * samples + entry);
+            values[high] = f64::from(value as f32);
+            values[low] = value - values[high];
+            magnitudes[high] = value.abs();
+            // Twice float32's 24 bits, less four for the length of the sum.
+            magnitudes[low] = magnitude * 2f64.powi(-20);
+        }
+    }
+    let tolerance = Tolerance::Scaled { ulps: 1.0, magnitudes, reason: "twice the precision of float32" };
+    vec![Expected::floats("out", op.out, values, tolerance)]
+}
+
 /// What [`ProbeSingle`] must leave: the gradient before it, and each listed sample's literal quotient.
 pub(crate) fn single(op: &ProbeSingle, before: &Contents) -> Vec<Expected> {
     let layer = &op.layer;
     let probes = Probes::new(layer, before);
-    let (inputs, weight, bias) = (before.floats(op.inputs), before.floats(op.weight), before.floats(op.bias));
+    let (inputs, pre_activations) = (before.floats(op.inputs), before.floats(layer.pre_activations));
+    let precise = op.precise.map(|precise| before.floats(precise));
     let (samples, columns, units) = (layer.pre_activations.rows, op.inputs.columns, probes.units);
     let (list, counts) = (before.words(op.list), before.words(op.counts));
     let step = f64::from(layer.step_size);
@@ -159,8 +185,10 @@ pub(crate) fn single(op: &ProbeSingle, before: &Contents) -> Vec<Expected> {
         for place in 0..counts[unit] as usize {
             let sample = list[unit * samples + place] as usize;
             let input = &inputs[sample * columns..(sample + 1) * columns];
-            // Exact, not as the device's float32 product rounded it.
-            let a = bias[unit] + input.iter().enumerate().map(|(i, x)| x * weight[i * units + unit]).sum::<f64>();
+            let a = match &precise {
+                Some(precise) => precise[unit * samples + place] + precise[(units + unit) * samples + place],
+                None => pre_activations[sample * units + unit],
+            };
             let probe = probes.of(layer, sample, unit, a);
             let scale = if layer.activation == Activation::Relu { slope_reach(&probe) } else { probe.scale() };
             let add = |x: f64, gradient: &mut f64, magnitude: &mut f64| {

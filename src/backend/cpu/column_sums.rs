@@ -9,34 +9,31 @@ pub(super) fn run(op: &ColumnSums, view: &View<'_>, worker: &mut Worker<'_>) {
     let share = worker.share(op.x.columns, 16);
     // SAFETY: this worker's columns, taken once.
     let out = unsafe { view.floats_mut(op.out, share.clone()) };
-    sum(view.floats(op.x), op.x.columns, share.start, &op.weights, out);
+    sum(view.floats(op.x), op.x.columns, share.start, out);
 }
 
 vectorized! {
-    /// Weighted sums of the columns from `first` on.
-    fn sum(x: &[f32], columns: usize, first: usize, weights: &[f32], out: &mut [f32]) = body
+    /// Sums of the columns from `first` on.
+    fn sum(x: &[f32], columns: usize, first: usize, out: &mut [f32]) = body
 }
 
 /// Rows are added up in groups of this many before the groups are: the error grows with the number of groups.
 const GROUP: usize = 64;
 
 #[inline(always)]
-fn body<F: Float>(x: &[f32], columns: usize, first: usize, weights: &[f32], out: &mut [f32]) {
-    let block = x.len() / weights.len();
+fn body<F: Float>(x: &[f32], columns: usize, first: usize, out: &mut [f32]) {
     for (chunk, out) in out.chunks_mut(16).enumerate() {
         let at = first + chunk * 16;
         let mut total = [0.0f32; 16];
-        for (x, &weight) in x.chunks_exact(block.max(1)).zip(weights) {
-            for group in x.chunks(GROUP * columns) {
-                let mut partial = [0.0f32; 16];
-                for row in group.chunks_exact(columns) {
-                    for (sum, &value) in partial.iter_mut().zip(&row[at..at + out.len()]) {
-                        *sum += value;
-                    }
+        for group in x.chunks(GROUP * columns) {
+            let mut partial = [0.0f32; 16];
+            for row in group.chunks_exact(columns) {
+                for (sum, &value) in partial.iter_mut().zip(&row[at..at + out.len()]) {
+                    *sum += value;
                 }
-                for (total, partial) in total.iter_mut().zip(partial) {
-                    *total = F::mul_add(weight, partial, *total);
-                }
+            }
+            for (total, partial) in total.iter_mut().zip(partial) {
+                *total += partial;
             }
         }
         out.copy_from_slice(&total[..out.len()]);

@@ -17,6 +17,7 @@ mod matmul;
 mod mean;
 mod memory;
 mod one_hot;
+mod precise_affine;
 mod probe_curve;
 mod probe_list;
 mod probe_single;
@@ -229,6 +230,7 @@ fn execute(op: &Op, view: &View<'_>, worker: &mut Worker<'_>) {
         Op::ProbeCurve(op) => probe_curve::run(op, view, worker),
         Op::CurveFeatures(op) => curve_features::run(op, view, worker),
         Op::ProbeList(op) => probe_list::run(op, view, worker),
+        Op::PreciseAffine(op) => precise_affine::run(op, view, worker),
         Op::ProbeSingle(op) => probe_single::run(op, view, worker),
     }
 }

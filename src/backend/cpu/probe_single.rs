@@ -19,7 +19,7 @@ pub(super) fn run(op: &ProbeSingle, view: &View<'_>, worker: &mut Worker<'_>) {
     let x = view.floats(op.inputs);
     let next = layer.next.map(|next| view.floats(next));
     let (a, y, targets) = (view.floats(layer.pre_activations), view.floats(layer.y), view.words(layer.targets));
-    let (weight, bias) = (view.floats(op.weight), view.floats(op.bias));
+    let precise = op.precise.map(|precise| view.floats(precise).split_at(units * samples));
     let share = worker.share(inputs, 16);
     let is_first = worker.is_first();
     let identity = worker.scratch(classes);
@@ -37,13 +37,13 @@ pub(super) fn run(op: &ProbeSingle, view: &View<'_>, worker: &mut Worker<'_>) {
                 identity
             }
         };
-        for &n in &list[j * samples..j * samples + counts[j] as usize] {
-            let n = n as usize;
+        for entry in j * samples..j * samples + counts[j] as usize {
+            let n = list[entry] as usize;
             let x = &x[n * inputs..(n + 1) * inputs];
             let probe = Probe {
                 activation: layer.activation,
                 a: a[n * units + j],
-                exact: if layer.activation == Activation::Relu { exact(x, weight, bias[j], j, units) } else { 0.0 },
+                precise: precise.map_or(0.0, |(high, low)| f64::from(high[entry]) + f64::from(low[entry])),
                 sample: Sample::new(layer.output, &y[n * classes..(n + 1) * classes], targets[n] as usize),
                 row,
                 step_size: layer.step_size,
@@ -57,18 +57,12 @@ pub(super) fn run(op: &ProbeSingle, view: &View<'_>, worker: &mut Worker<'_>) {
     }
 }
 
-/// The pre-activation of unit `j` in float64: at a kink its rounding is what the probe measures.
-fn exact(x: &[f32], weight: &[f32], bias: f32, j: usize, units: usize) -> f64 {
-    let products = x.iter().enumerate().map(|(i, &x)| f64::from(x) * f64::from(weight[i * units + j]));
-    f64::from(bias) + products.sum::<f64>()
-}
-
 /// One unit of one sample.
 struct Probe<'a> {
     activation: Activation,
     a: f32,
-    /// The pre-activation of a ReLU in float64.
-    exact: f64,
+    /// The pre-activation of a ReLU, in twice the precision.
+    precise: f64,
     sample: Sample<'a>,
     /// `[classes]`: what the unit's change does to each logit.
     row: &'a [f32],
@@ -86,7 +80,7 @@ impl Probe<'_> {
         }
         let mut d = [0.0; LANES];
         for lane in 0..LANES {
-            d[lane] = ((self.exact + f64::from(s[lane])).max(0.0) - self.exact.max(0.0)) as f32;
+            d[lane] = ((self.precise + f64::from(s[lane])).max(0.0) - self.precise.max(0.0)) as f32;
         }
         d
     }

@@ -1,0 +1,25 @@
+// out = phi(x), element by element
+
+override WORKGROUP: u32;
+
+struct Parameters {
+    len: u32,
+    zero: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> parameters: Parameters;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    zero = parameters.zero;
+    let index = workgroup_number(workgroup, workgroups) * WORKGROUP + local;
+    if index < parameters.len {
+        out[index] = activate(x[index]);
+    }
+}

@@ -1,0 +1,27 @@
+// The activations and their slopes, by the number that the engine gives them: 0 identity, 1 sigmoid, 2 tanh, 3 ReLU.
+
+override ACTIVATION: u32;
+
+fn activate(a: f32) -> f32 {
+    if ACTIVATION == 1u {
+        return sigmoid(a).x;
+    } else if ACTIVATION == 2u {
+        return tanh_sech2(a).x;
+    } else if ACTIVATION == 3u {
+        return select(max(a, 0.0), a, is_nan(a));
+    }
+    return a;
+}
+
+// phi'(a); 0 for ReLU at 0.
+fn slope(a: f32) -> f32 {
+    if ACTIVATION == 1u {
+        let both = sigmoid(a);
+        return both.x * both.y;
+    } else if ACTIVATION == 2u {
+        return tanh_sech2(a).y;
+    } else if ACTIVATION == 3u {
+        return select(0.0, 1.0, a > 0.0);
+    }
+    return 1.0;
+}

@@ -1,0 +1,138 @@
+// The loss curve of every unit of every sample, sampled at pairs of points and written as a Chebyshev polynomial, with
+// an estimate of what that misses. One invocation a curve; `ProbeCurve` in src/backend/op.rs says what is computed.
+
+override WORKGROUP: u32;
+// Pairs of points on each curve, and spare ones that check it.
+override NODES: u32;
+override CHECKS: u32;
+// Whether there are ranges; without them they are 1.
+override RANGED: bool;
+
+struct Parameters {
+    samples: u32,
+    units: u32,
+    classes: u32,
+    zero: u32,
+    step_size: f32,
+    epsilon: f32,
+    // 1 / 2N
+    scale: f32,
+    tolerance: f32,
+    // Eight floats are two of these: the nodes' positions, the rows of the transform, the spare pairs' positions,
+    // and the polynomials at each of those.
+    nodes: array<vec4<f32>, 26>,
+}
+
+@group(0) @binding(0) var<storage, read> pre_activations: array<f32>;
+@group(0) @binding(1) var<storage, read> next: array<f32>;
+@group(0) @binding(2) var<storage, read> y: array<f32>;
+@group(0) @binding(3) var<storage, read> targets: array<u32>;
+@group(0) @binding(4) var<storage, read> range: array<f32>;
+@group(0) @binding(5) var<storage, read_write> coefficients: array<f32>;
+@group(0) @binding(6) var<storage, read_write> errors: array<f32>;
+@group(0) @binding(7) var<uniform> parameters: Parameters;
+
+fn position(node: u32) -> f32 {
+    return parameters.nodes[node / 4u][node % 4u];
+}
+
+fn transform(order: u32, node: u32) -> f32 {
+    return parameters.nodes[2u + order * 2u + node / 4u][node % 4u];
+}
+
+fn spare_position(check: u32) -> f32 {
+    return parameters.nodes[18u][check];
+}
+
+fn spare_polynomial(check: u32, order: u32) -> f32 {
+    return parameters.nodes[20u + check * 2u + order / 4u][order % 4u];
+}
+
+// A bound of s^2 C''' / 6 C' over the curve, from the largest derivatives of the activation and of the loss.
+fn bound(probe: Probe, unit: Unit, reach: f32) -> f32 {
+    let bend = unit.slope * probe.spread;
+    let loss = select(bend * bend, 0.0, OUTPUT == 2u);
+    var activation = 0.0;
+    if ACTIVATION == 1u {
+        activation = 3.0 * bend + 1.0;
+    } else if ACTIVATION == 2u {
+        activation = 6.0 * bend + 4.0;
+    }
+    return reach * reach / 6.0 * (loss + activation);
+}
+
+// The curve's own size: sum_k |dL/da_k| |weight_k| times the slope.
+fn size_of(probe: Probe, unit: Unit) -> f32 {
+    var sum = 0.0;
+    for (var k = 0u; k < probe.classes; k++) {
+        let gradient = loss_slope(probe.base, y[probe.y_row + k], k == probe.target_class);
+        sum += abs(gradient) * abs(weight(probe, k));
+    }
+    return 2.0 * parameters.scale * unit.slope * sum;
+}
+
+// The larger of what the spare pairs saw and of what the first coefficient left out would be, if it shrinks from the
+// last one as that shrank from the one before.
+fn estimate(last: f32, before: f32, missed: f32, size: f32) -> f32 {
+    let smallest = 1.17549435e-38;
+    let ratio = min(last / max(before, smallest), 1.0);
+    let worst = max(last * ratio, missed);
+    // Float32 noise is no sign of anything.
+    return select(worst / max(size, smallest), 0.0, max(last, missed) <= 4e-7 * size);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    zero = parameters.zero;
+    let curves = parameters.samples * parameters.units;
+    let index = workgroup_number(workgroup, workgroups) * WORKGROUP + local;
+    if index >= curves {
+        return;
+    }
+    let n = index / parameters.units;
+    let probe = probe_of(n, index - n * parameters.units, targets[n], parameters.classes, parameters.epsilon);
+    let unit = unit_of(pre_activations[index]);
+    var reach = parameters.step_size;
+    if RANGED {
+        reach *= range[n];
+    }
+
+    var result = array<f32, 8>();
+    for (var node = 0u; node < NODES; node++) {
+        let s = reach * position(node);
+        let quotient = parameters.scale / s * loss_change(probe, unit_change(unit, s));
+        for (var order = 0u; order < NODES; order++) {
+            result[order] += transform(order, node) * quotient;
+        }
+    }
+    var error: f32;
+    if NODES == 1u {
+        error = bound(probe, unit, reach);
+    } else {
+        var missed = 0.0;
+        for (var check = 0u; check < CHECKS; check++) {
+            let s = reach * spare_position(check);
+            var read = -parameters.scale / s * loss_change(probe, unit_change(unit, s));
+            for (var order = 0u; order < NODES; order++) {
+                read += spare_polynomial(check, order) * result[order];
+            }
+            missed = max(missed, abs(read));
+        }
+        let last = abs(result[NODES - 1u]);
+        let before = abs(result[max(NODES, 2u) - 2u]);
+        error = estimate(last, before, missed, size_of(probe, unit));
+    }
+    if (ACTIVATION == 3u && abs(unit.a) <= reach) || !is_finite(result[0]) {
+        error = infinity();
+    }
+    // By the bits, which order numbers that are not negative and put NaN last.
+    let trusted = bitcast<u32>(error) <= bitcast<u32>(parameters.tolerance);
+    errors[index] = error;
+    for (var order = 0u; order < NODES; order++) {
+        coefficients[order * curves + index] = select(0.0, result[order], trusted);
+    }
+}

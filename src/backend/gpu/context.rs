@@ -1,0 +1,135 @@
+//! An open adapter: its device and queue, what it allows, and the calls that wait for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::faults::{Fault, Faults};
+use super::guard::{guarded, one_line};
+use super::kernel::DeviceClass;
+use crate::device::{DeviceInfo, DeviceKind};
+use crate::{Error, Result};
+
+/// How long one submission may take. They are cut to a small part of a second, so whoever takes longer hangs; the
+/// margin is for drivers that compile kernels at their first dispatch.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What the kernels need, as WebGPU names it: they stay within the defaults of that standard, which nearly every
+/// device reaches.
+const NEEDED: [(&str, u64, fn(&wgpu::Limits) -> u64); 7] = [
+    ("maxComputeInvocationsPerWorkgroup", 256, |limits| limits.max_compute_invocations_per_workgroup.into()),
+    ("maxComputeWorkgroupSizeX", 256, |limits| limits.max_compute_workgroup_size_x.into()),
+    ("maxComputeWorkgroupStorageSize", 16_384, |limits| limits.max_compute_workgroup_storage_size.into()),
+    ("maxStorageBuffersPerShaderStage", 8, |limits| limits.max_storage_buffers_per_shader_stage.into()),
+    ("maxComputeWorkgroupsPerDimension", 65_535, |limits| limits.max_compute_workgroups_per_dimension.into()),
+    ("maxStorageBufferBindingSize", 1 << 20, |limits| limits.max_storage_buffer_binding_size),
+    ("maxUniformBufferBindingSize", 4_096, |limits| limits.max_uniform_buffer_binding_size),
+];
+
+/// Bind groups alive at once. Direct3D 12 sets memory aside for as many bindings as are asked for.
+const BINDINGS: u32 = 100_000;
+
+/// A device, and what is known of it.
+pub(super) struct Context {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) limits: wgpu::Limits,
+    pub(super) info: DeviceInfo,
+    pub(super) class: DeviceClass,
+    /// Whether shaders check their indices and loops.
+    pub(super) checks: bool,
+    faults: Arc<Faults>,
+}
+
+impl Context {
+    pub(super) fn open(adapter: &wgpu::Adapter, info: DeviceInfo, checks: bool) -> Result<Self> {
+        let failed = |reason: String| Error::Driver {
+            device: info.name.clone(),
+            action: "opening the device".into(),
+            reason: one_line(&reason),
+        };
+        let mut limits = guarded(|| adapter.limits()).map_err(failed)?;
+        for (limit, needed, available) in NEEDED {
+            let (device, available) = (info.name.clone(), available(&limits));
+            if available < needed {
+                return Err(Error::Limit { device, limit, available, needed, what: "the kernels".into() });
+            }
+        }
+        limits.max_non_sampler_bindings = limits.max_non_sampler_bindings.min(BINDINGS);
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("gpu-train"),
+            required_limits: limits.clone(),
+            // The few buffers are large and get memory of their own; blocks for many small ones would lie idle.
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        };
+        let opened = guarded(|| pollster::block_on(adapter.request_device(&descriptor))).map_err(failed)?;
+        let (device, queue) = opened.map_err(|error| failed(error.to_string()))?;
+        let faults = Arc::new(Faults::default());
+        let noted = Arc::clone(&faults);
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| noted.note(error.into())));
+        let noted = Arc::clone(&faults);
+        device.set_device_lost_callback(move |_, reason| noted.note(Fault::Lost(one_line(&reason))));
+        let class = if info.kind == DeviceKind::Software { DeviceClass::Software } else { DeviceClass::Gpu };
+        Ok(Self { device, queue, limits, info, class, checks, faults })
+    }
+
+    /// Calls wgpu; whatever it or the driver reports, be it as a value, through a callback or by a panic, comes
+    /// back as the error of having tried `action`.
+    pub(super) fn attempt<T>(&self, action: impl Fn() -> String, call: impl FnOnce() -> T) -> Result<T> {
+        let result = guarded(call);
+        if let Err(reason) = &result {
+            // Nothing is known of the device's state any more.
+            self.faults.note(Fault::Lost(reason.clone()));
+        }
+        match (self.faults.take(), result) {
+            (None, Ok(value)) => Ok(value),
+            (Some(fault), _) => Err(fault.into_error(&self.info.name, &action())),
+            (None, Err(reason)) => Err(Fault::Lost(reason).into_error(&self.info.name, &action())),
+        }
+    }
+
+    /// As [`Context::attempt`], for calls that make something: their errors are caught where they arise, on any
+    /// thread, and do not touch the device.
+    pub(super) fn create<T>(&self, action: impl Fn() -> String, call: impl FnOnce() -> T) -> Result<T> {
+        let caught = self.attempt(&action, || {
+            let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+            let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
+            let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+            let value = call();
+            let errors = [validation.pop(), internal.pop()].map(pollster::block_on);
+            let memory = pollster::block_on(memory.pop());
+            match memory.into_iter().chain(errors.into_iter().flatten()).next() {
+                None => Ok(value),
+                Some(error) => Err(Fault::from(error)),
+            }
+        })?;
+        caught.map_err(|fault| fault.into_error(&self.info.name, &action()))
+    }
+
+    /// Waits for a submission, or for everything.
+    pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>, action: impl Fn() -> String) -> Result<()> {
+        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: Some(PATIENCE) };
+        let polled = self.attempt(&action, || self.device.poll(poll))?;
+        polled.map(drop).map_err(|error| match error {
+            wgpu::PollError::Timeout => self.refused(&action(), format!("no answer for {} s", PATIENCE.as_secs())),
+            error => self.refused(&action(), error.to_string()),
+        })
+    }
+
+    /// An [`Error::Driver`] of this device.
+    pub(super) fn refused(&self, action: &str, reason: impl Into<String>) -> Error {
+        Error::Driver { device: self.info.name.clone(), action: action.into(), reason: reason.into() }
+    }
+
+    /// An [`Error::Limit`] of this device unless `needed` is within the limit.
+    pub(super) fn within(&self, limit: &'static str, available: u64, needed: u64, what: &str) -> Result<()> {
+        if needed <= available {
+            return Ok(());
+        }
+        Err(Error::Limit { device: self.info.name.clone(), limit, available, needed, what: what.into() })
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.faults.is_lost()
+    }
+}

@@ -1,0 +1,189 @@
+//! The engine on wgpu: every adapter that speaks Vulkan, Metal, Direct3D 12 or OpenGL. One file a kernel.
+
+mod buffers;
+mod catalogue;
+mod context;
+mod faults;
+pub(crate) mod guard;
+mod kernel;
+mod pipelines;
+mod program;
+#[cfg(test)]
+mod tests;
+
+mod activate;
+mod activation_gradient;
+mod advance;
+mod argmax;
+mod column_sums;
+mod count_correct;
+mod cross_entropy;
+mod curve_features;
+mod fill;
+mod gather;
+mod loss_gradient;
+mod matmul;
+mod mean;
+mod one_hot;
+mod precise_affine;
+mod probe_curve;
+mod probe_list;
+mod probe_single;
+mod row_range;
+mod softmax;
+mod sum_of_squares;
+mod update;
+
+use std::collections::HashMap;
+
+use self::buffers::Buffers;
+use self::context::Context;
+use self::kernel::{DeviceClass, Dispatch};
+use self::pipelines::Pipelines;
+use self::program::{Ahead, Program};
+use super::op::Op;
+use super::recording::Recording;
+use super::tensor::{BufferId, Span};
+use super::{Backend, ProgramId, ReadId};
+use crate::Result;
+use crate::device::DeviceInfo;
+
+#[doc(hidden)]
+pub use catalogue::{ShaderVariant, shader_catalogue};
+
+/// An adapter, opened.
+pub struct GpuBackend {
+    programs: HashMap<u32, Program>,
+    next_program: u32,
+    pipelines: Pipelines,
+    buffers: Buffers,
+    ahead: Ahead,
+    context: Context,
+}
+
+impl GpuBackend {
+    /// Opens an adapter. With `checks` its shaders check every index and bound every loop, which tests want.
+    ///
+    /// # Errors
+    /// [`Error::Limit`](crate::Error::Limit) when the adapter is too small for the kernels,
+    /// [`Error::Driver`](crate::Error::Driver) when it cannot be opened.
+    pub fn open(adapter: &wgpu::Adapter, info: DeviceInfo, checks: bool) -> Result<Self> {
+        Ok(Self {
+            programs: HashMap::new(),
+            next_program: 0,
+            pipelines: Pipelines::default(),
+            buffers: Buffers::default(),
+            ahead: Ahead::default(),
+            context: Context::open(adapter, info, checks)?,
+        })
+    }
+}
+
+impl Drop for GpuBackend {
+    /// wgpu waits for the device when it lets go of it, and panics where that fails. So the wait is done here, where
+    /// a failure is an error value; a device that is lost is left to the operating system.
+    fn drop(&mut self) {
+        let idle = self.context.wait(None, || "closing the device".into());
+        if idle.is_err() || self.context.is_lost() {
+            std::mem::forget((self.context.device.clone(), self.context.queue.clone()));
+        }
+    }
+}
+
+impl Backend for GpuBackend {
+    fn info(&self) -> &DeviceInfo {
+        &self.context.info
+    }
+
+    fn max_buffer_bytes(&self) -> u64 {
+        let limits = &self.context.limits;
+        limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)
+    }
+
+    fn allocate(&mut self, bytes: usize, label: &str) -> Result<BufferId> {
+        self.buffers.allocate(&self.context, bytes, label)
+    }
+
+    fn free(&mut self, buffer: BufferId) {
+        self.programs.retain(|_, program| !program.uses(buffer));
+        self.pipelines.forget(buffer);
+        self.buffers.free(buffer);
+    }
+
+    fn write(&mut self, buffer: BufferId, offset: usize, bytes: &[u8]) -> Result<()> {
+        self.buffers.write(&self.context, buffer, offset, bytes)
+    }
+
+    fn begin_read(&mut self, span: Span) -> Result<ReadId> {
+        self.buffers.begin_read(&self.context, span).map(ReadId)
+    }
+
+    fn finish_read(&mut self, read: ReadId) -> Result<Vec<u8>> {
+        self.buffers.finish_read(&self.context, read.0)
+    }
+
+    fn prepare(&mut self, recording: &Recording) -> Result<ProgramId> {
+        let mut all = Vec::new();
+        for (op, access) in recording.ops().iter().zip(recording.accesses()) {
+            let access = access?;
+            for &span in access.reads.iter().chain(&access.writes) {
+                self.buffers.get(&self.context, span, &format!("preparing {}", op.name()))?;
+            }
+            if access.writes.iter().any(|span| span.start < span.end) {
+                all.extend(dispatches(op, self.context.class));
+            }
+        }
+        let program = Program::new(&self.context, &self.buffers, &mut self.pipelines, &all)?;
+        self.next_program = self.next_program.wrapping_add(1);
+        self.programs.insert(self.next_program, program);
+        Ok(ProgramId(self.next_program))
+    }
+
+    fn discard(&mut self, program: ProgramId) {
+        self.programs.remove(&program.0);
+    }
+
+    fn run(&mut self, program: ProgramId, times: usize) -> Result<()> {
+        match self.programs.get_mut(&program.0) {
+            Some(program) => program.run(&self.context, &mut self.ahead, times),
+            None => {
+                let reason = "there is no such program, or a buffer of it was freed";
+                Err(self.context.refused("running a program", reason))
+            }
+        }
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        self.context.wait(None, || "waiting for the device".into())?;
+        self.ahead.clear();
+        Ok(())
+    }
+}
+
+/// The dispatches that carry an operation out.
+fn dispatches(op: &Op, class: DeviceClass) -> Vec<Dispatch> {
+    match op {
+        Op::Gather(op) => gather::dispatches(op, class),
+        Op::OneHot(op) => one_hot::dispatches(op, class),
+        Op::Matmul(op) => matmul::dispatches(op, class),
+        Op::Activate(op) => activate::dispatches(op, class),
+        Op::ActivationGradient(op) => activation_gradient::dispatches(op, class),
+        Op::Softmax(op) => softmax::dispatches(op, class),
+        Op::CrossEntropy(op) => cross_entropy::dispatches(op, class),
+        Op::SumOfSquares(op) => sum_of_squares::dispatches(op, class),
+        Op::LossGradient(op) => loss_gradient::dispatches(op, class),
+        Op::Mean(op) => mean::dispatches(op, class),
+        Op::ColumnSums(op) => column_sums::dispatches(op, class),
+        Op::Argmax(op) => argmax::dispatches(op, class),
+        Op::CountCorrect(op) => count_correct::dispatches(op, class),
+        Op::Update(op) => update::dispatches(op, class),
+        Op::Advance(op) => advance::dispatches(op, class),
+        Op::Fill(op) => fill::dispatches(op, class),
+        Op::RowRange(op) => row_range::dispatches(op, class),
+        Op::ProbeCurve(op) => probe_curve::dispatches(op, class),
+        Op::CurveFeatures(op) => curve_features::dispatches(op, class),
+        Op::ProbeList(op) => probe_list::dispatches(op, class),
+        Op::PreciseAffine(op) => precise_affine::dispatches(op, class),
+        Op::ProbeSingle(op) => probe_single::dispatches(op, class),
+    }
+}

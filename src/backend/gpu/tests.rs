@@ -1,0 +1,283 @@
+//! The engine and its own kernels on every adapter of this machine, against float64 on the host.
+
+use super::GpuBackend;
+use crate::Error;
+use crate::backend::tensor::{BufferId, Span};
+use crate::backend::{Advance, Backend, Fill, Gather, Matmul, OneHot, Recording, Tensor, Words};
+use crate::device::adapters;
+
+/// Does `test` on every adapter, with the shaders' checks and without.
+///
+/// A machine without adapters passes, unless `GPU_TRAIN_REQUIRE_ADAPTER` says that it must have one.
+fn on_every_adapter(test: impl Fn(&str, &mut GpuBackend)) {
+    let adapters = adapters();
+    if adapters.is_empty() {
+        let required = std::env::var("GPU_TRAIN_REQUIRE_ADAPTER").is_ok_and(|value| value == "1");
+        assert!(!required, "no adapter was found, and GPU_TRAIN_REQUIRE_ADAPTER asks for one");
+        eprintln!("no adapter was found: the engine is not tested");
+    }
+    for (summary, adapter) in &adapters {
+        for checks in [true, false] {
+            let name = format!("{} ({}, checks {checks})", summary.info.name, summary.info.backend);
+            let mut backend = GpuBackend::open(adapter, summary.info.clone(), checks).expect(&name);
+            test(&name, &mut backend);
+        }
+    }
+}
+
+/// Numbers in -1..1 that look random, the same every time.
+fn noise(len: usize, seed: u32) -> Vec<f32> {
+    let hash = |index: usize| (index as u32 ^ seed.wrapping_mul(0x9e37_79b9)).wrapping_mul(0x85eb_ca6b);
+    let mix = |x: u32| (x ^ (x >> 15)).wrapping_mul(0xc2b2_ae35);
+    (0..len).map(|index| (mix(hash(index)) >> 8) as f32 / (1 << 23) as f32 - 1.0).collect()
+}
+
+fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column])).collect()
+}
+
+/// The product in float64, and for each element the sum of the terms' sizes, which bounds its rounding.
+fn product(a: &[f32], b: &[f32], bias: Option<&[f32]>, [m, k, n]: [usize; 3]) -> Vec<(f64, f64)> {
+    let mut out = vec![(0.0, 0.0); m * n];
+    for row in 0..m {
+        let results = &mut out[row * n..(row + 1) * n];
+        if let Some(bias) = bias {
+            results.iter_mut().zip(bias).for_each(|(out, &bias)| *out = (bias.into(), bias.abs().into()));
+        }
+        for term in 0..k {
+            let factor = f64::from(a[row * k + term]);
+            for (out, &b) in results.iter_mut().zip(&b[term * n..(term + 1) * n]) {
+                let product = factor * f64::from(b);
+                *out = (out.0 + product, out.1 + product.abs());
+            }
+        }
+    }
+    out
+}
+
+fn check_products(name: &str, backend: &mut GpuBackend, [m, k, n]: [usize; 3]) {
+    let backend: &mut dyn Backend = backend;
+    let (a, b, bias) = (noise(m * k, 1), noise(k * n, 2), noise(n, 3));
+    let mut made = Vec::new();
+    for (transpose_a, transpose_b, with_bias) in
+        [(false, false, true), (true, false, false), (false, true, false), (true, true, true)]
+    {
+        let mut place = |values: Vec<f32>, rows, columns| {
+            let tensor = backend.tensor_from(&values, rows, columns, "factor").expect(name);
+            made.push(tensor.buffer);
+            tensor
+        };
+        let stored_a = if transpose_a { place(transposed(&a, m, k), k, m) } else { place(a.clone(), m, k) };
+        let stored_b = if transpose_b { place(transposed(&b, k, n), n, k) } else { place(b.clone(), k, n) };
+        let stored_bias = with_bias.then(|| place(bias.clone(), 1, n));
+        let out = place(vec![f32::NAN; m * n], m, n);
+        let mut recording = Recording::new();
+        let op = Matmul { a: stored_a, transpose_a, b: stored_b, transpose_b, bias: stored_bias, out };
+        recording.push(op).expect(name);
+        backend.run_once(&recording).expect(name);
+        let results = backend.read_tensor(out).expect(name);
+        let expected = product(&a, &b, with_bias.then_some(&bias), [m, k, n]);
+        for (index, (&got, &(expected, scale))) in results.iter().zip(&expected).enumerate() {
+            // A sum of k rounded terms: within k/2 steps of rounding at worst, about their root in practice.
+            let tolerance = scale * f64::from(f32::EPSILON) * (2.0 + (k as f64).sqrt());
+            let error = (f64::from(got) - expected).abs();
+            assert!(
+                error <= tolerance,
+                "{name}: [{m}, {k}, {n}] {transpose_a} {transpose_b}: element {index}: got {got}, expected {expected}, \
+                 tolerance {tolerance}"
+            );
+        }
+    }
+    made.into_iter().for_each(|buffer| backend.free(buffer));
+}
+
+#[test]
+fn products_of_odd_sizes() {
+    on_every_adapter(|name, backend| {
+        for shape in [
+            [1, 1, 1],
+            [7, 31, 33],
+            [33, 7, 1],
+            [1, 257, 101],
+            [101, 33, 257],
+            [257, 101, 31],
+            [100, 784, 50],
+            [784, 100, 50],
+            [100, 50, 10],
+            [64, 64, 64],
+            [128, 4, 192],
+        ] {
+            check_products(name, backend, shape);
+        }
+    });
+}
+
+#[test]
+fn products_of_long_sums() {
+    on_every_adapter(|name, backend| check_products(name, backend, [3, 70_001, 5]));
+}
+
+#[test]
+fn products_of_many_tiles() {
+    on_every_adapter(|name, backend| check_products(name, backend, [1_000, 40, 520]));
+}
+
+#[test]
+fn mini_batches_come_out_of_bytes() {
+    on_every_adapter(|name, backend| {
+        let backend: &mut dyn Backend = backend;
+        for features in [1, 3, 4, 7, 784] {
+            let (samples, batch, batches) = (300, 33, 3);
+            let pixels: Vec<u8> = (0..samples * features).map(|index| (index * 7 + index / 256) as u8).collect();
+            let marks: Vec<u8> = (0..samples).map(|index| (index * 3) as u8).collect();
+            let rows: Vec<u32> = (0..batch * batches).map(|index| (index * 37 % samples) as u32).collect();
+            let images = backend.bytes_from(&pixels, features, "images").expect(name);
+            let labels = backend.bytes_from(&marks, 1, "labels").expect(name);
+            let indices = backend.words_from(&rows, "indices").expect(name);
+            let cursor = backend.words(1, "cursor").expect(name);
+            let step = backend.words_from(&[41], "steps done").expect(name);
+            let inputs = backend.tensor(batch, features, "inputs").expect(name);
+            let targets = backend.words(batch, "targets").expect(name);
+            let mut recording = Recording::new();
+            recording.push(Gather { images, labels, indices, cursor, inputs, targets }).expect(name);
+            recording.push(Advance { cursor, step }).expect(name);
+            let program = backend.prepare(&recording).expect(name);
+            // Beyond the last batch it is the last one that is read.
+            for times in 1..=batches + 1 {
+                backend.run(program, 1).expect(name);
+                let first = (times.min(batches) - 1) * batch;
+                let drawn = &rows[first..first + batch];
+                let expected: Vec<f32> = drawn
+                    .iter()
+                    .flat_map(|&row| &pixels[row as usize * features..(row as usize + 1) * features])
+                    .map(|&byte| f32::from(byte) / 255.0)
+                    .collect();
+                let got = backend.read_tensor(inputs).expect(name);
+                for (index, (got, expected)) in got.iter().zip(&expected).enumerate() {
+                    // WGSL lets a division be 2.5 units of the last place off.
+                    let tolerance = 2.5 * f32::EPSILON * expected;
+                    assert!((got - expected).abs() <= tolerance, "{name}: {features}: {index}: {got}, not {expected}");
+                }
+                let expected: Vec<u32> = drawn.iter().map(|&row| marks[row as usize].into()).collect();
+                assert_eq!(backend.read_words(targets).expect(name), expected, "{name}");
+                assert_eq!(backend.read_words(cursor).expect(name), [times as u32], "{name}");
+                assert_eq!(backend.read_words(step).expect(name), [41 + times as u32], "{name}");
+            }
+        }
+    });
+}
+
+#[test]
+fn one_hot_rows_and_constants() {
+    on_every_adapter(|name, backend| {
+        let backend: &mut dyn Backend = backend;
+        let targets = backend.words_from(&[2, 0, 9, 1], "targets").expect(name);
+        let out = backend.tensor(4, 3, "one-hot").expect(name);
+        // Large enough for a grid in two dimensions.
+        let large = backend.tensor(65_536, 65, "constants").expect(name);
+        let mut recording = Recording::new();
+        recording.push(OneHot { targets, out }).expect(name);
+        recording.push(Fill { value: -0.75, out: large }).expect(name);
+        backend.run_once(&recording).expect(name);
+        let expected = [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+        assert_eq!(backend.read_tensor(out).expect(name), expected, "{name}");
+        let constants = backend.read_tensor(large).expect(name);
+        assert_eq!(constants.iter().position(|&value| value != -0.75), None, "{name}");
+    });
+}
+
+#[test]
+fn many_runs_are_cut_into_submissions_and_keep_their_order() {
+    on_every_adapter(|name, backend| {
+        let backend: &mut dyn Backend = backend;
+        let cursor = backend.words(1, "cursor").expect(name);
+        let step = backend.words(1, "steps done").expect(name);
+        let mut recording = Recording::new();
+        recording.push(Advance { cursor, step }).expect(name);
+        let program = backend.prepare(&recording).expect(name);
+        backend.run(program, 3_000).expect(name);
+        let early = backend.begin_read(step.span()).expect(name);
+        backend.write_words(cursor, &[7]).expect(name);
+        backend.run(program, 501).expect(name);
+        assert_eq!(backend.read_words(cursor).expect(name), [508], "{name}");
+        assert_eq!(backend.read_words(step).expect(name), [3_501], "{name}");
+        assert_eq!(backend.finish_read(early).expect(name), 3_000u32.to_le_bytes(), "{name}");
+        backend.wait().expect(name);
+    });
+}
+
+#[test]
+fn large_uploads_arrive_whole() {
+    on_every_adapter(|name, backend| {
+        let backend: &mut dyn Backend = backend;
+        let values: Vec<u32> = (0..5_000_003).map(|index: u32| index.wrapping_mul(2_654_435_761)).collect();
+        let words = backend.words_from(&values, "words").expect(name);
+        assert!(backend.read_words(words).expect(name) == values, "{name}: 20 MB do not come back as they went");
+    });
+}
+
+#[test]
+fn equal_work_is_compiled_and_bound_once() {
+    on_every_adapter(|name, backend| {
+        let out = {
+            let backend: &mut dyn Backend = backend;
+            backend.tensor(3, 3, "out").expect(name)
+        };
+        for value in [1.0, 2.0, 1.0] {
+            let mut recording = Recording::new();
+            recording.push(Fill { value, out }).expect(name);
+            backend.prepare(&recording).expect(name);
+        }
+        assert_eq!(backend.pipelines.len(), 1, "{name}");
+    });
+}
+
+#[test]
+fn misuse_is_an_error_and_leaves_the_device_usable() {
+    on_every_adapter(|name, backend| {
+        let most = usize::try_from(backend.max_buffer_bytes()).expect("64 bits");
+        let backend: &mut dyn Backend = backend;
+        let tensor = backend.tensor_from(&[1.0; 4], 2, 2, "tensor").expect(name);
+        let stranger = BufferId(u32::MAX);
+        let refused = |result: Result<(), Error>| match result {
+            Err(Error::Driver { .. }) => {}
+            other => panic!("{name}: {other:?}"),
+        };
+        refused(backend.write(stranger, 0, &[0; 4]));
+        refused(backend.write(tensor.buffer, 0, &[0; 64]));
+        refused(backend.write(tensor.buffer, 2, &[0; 4]));
+        refused(backend.begin_read(Span { buffer: tensor.buffer, start: 0, end: 64 }).map(drop));
+        refused(backend.begin_read(Span { buffer: stranger, start: 0, end: 4 }).map(drop));
+        let mut recording = Recording::new();
+        recording.push(Fill { value: 1.0, out: Tensor { buffer: stranger, ..tensor } }).expect(name);
+        refused(backend.prepare(&recording).map(drop));
+        match backend.allocate(most + 4, "too much") {
+            Err(Error::Limit { limit, available, needed, .. }) => {
+                assert_eq!((available, needed), (most as u64, most as u64 + 4), "{name}: {limit}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+
+        let mut recording = Recording::new();
+        recording.push(Fill { value: 3.0, out: tensor }).expect(name);
+        let program = backend.prepare(&recording).expect(name);
+        backend.run(program, 1).expect(name);
+        assert_eq!(backend.read_tensor(tensor).expect(name), [3.0; 4], "{name}");
+        backend.free(tensor.buffer);
+        refused(backend.run(program, 1));
+        refused(backend.begin_read(tensor.span()).map(drop));
+    });
+}
+
+#[test]
+fn one_buffer_cannot_be_read_and_written_by_one_dispatch() {
+    on_every_adapter(|name, backend| {
+        let backend: &mut dyn Backend = backend;
+        let buffer = backend.allocate(1_024, "both").expect(name);
+        let out = Tensor { buffer, offset: 64, rows: 2, columns: 2 };
+        let mut recording = Recording::new();
+        recording.push(OneHot { targets: Words { buffer, offset: 0, len: 2 }, out }).expect(name);
+        let error = backend.prepare(&recording).expect_err(name).to_string();
+        assert!(error.contains("one_hot") && error.contains("one buffer"), "{name}: {error}");
+    });
+}
