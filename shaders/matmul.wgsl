@@ -4,6 +4,8 @@
 // Both factors come with strides, so that one kernel does every transposition. Sums go over k in `first..end`.
 
 override WORKGROUP: u32;
+// Whether the sums begin with what stands in `out`, the terms before `first`.
+override CONTINUED: bool;
 
 struct Parameters {
     rows: u32,
@@ -16,8 +18,8 @@ struct Parameters {
     a_term: u32,
     b_term: u32,
     b_column: u32,
-    // What the sums begin with: 0 zero, 1 the bias, 2 the result of the terms before.
-    start: u32,
+    // 1 where there is a bias.
+    biased: u32,
     // Tiles of a row of tiles, and of all.
     across: u32,
     tiles: u32,
@@ -29,36 +31,39 @@ struct Parameters {
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 @group(0) @binding(4) var<uniform> parameters: Parameters;
 
-// Four elements of B's current term.
-fn b4(term: u32, columns: vec4<u32>) -> vec4<f32> {
-    let at = columns + term;
+fn load_b(at: vec4<u32>) -> vec4<f32> {
     return vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
 }
 
-// Four outputs of a row, and what they begin with.
-fn finish(row: u32, column: u32, sums: vec4<f32>) {
-    if row >= parameters.rows {
-        return;
-    }
-    for (var i = 0u; i < 4u; i++) {
-        if column + i < parameters.columns {
-            let at = row * parameters.columns + column + i;
-            var begin = 0.0;
-            if parameters.start == 1u {
-                begin = bias[column + i];
-            } else if parameters.start == 2u {
-                begin = out[at];
-            }
-            out[at] = begin + sums[i];
-        }
-    }
+fn load_bias(at: vec4<u32>) -> vec4<f32> {
+    let values = vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
+    return select(vec4<f32>(0.0), values, parameters.biased == 1u);
 }
 
-fn finish_row(row: u32, column: u32, sums: mat4x4<f32>) {
-    finish(row, column, sums[0]);
-    finish(row, column + 4u, sums[1]);
-    finish(row, column + 8u, sums[2]);
-    finish(row, column + 12u, sums[3]);
+fn load_out(at: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(out[at.x], out[at.y], out[at.z], out[at.w]);
+}
+
+fn store(at: vec4<u32>, values: vec4<f32>) {
+    out[at.x] = values.x;
+    out[at.y] = values.y;
+    out[at.z] = values.z;
+    out[at.w] = values.w;
+}
+
+// A row of the tile. Columns beyond the last are the last once more and hold the same value, so that storing it
+// twice needs no branch.
+fn store_row(row: u32, c0: vec4<u32>, c1: vec4<u32>, c2: vec4<u32>, c3: vec4<u32>, sums: mat4x4<f32>) {
+    let first = min(row, parameters.rows - 1u) * parameters.columns;
+    store(first + c0, sums[0]);
+    store(first + c1, sums[1]);
+    store(first + c2, sums[2]);
+    store(first + c3, sums[3]);
+}
+
+fn load_row(row: u32, c0: vec4<u32>, c1: vec4<u32>, c2: vec4<u32>, c3: vec4<u32>) -> mat4x4<f32> {
+    let first = min(row, parameters.rows - 1u) * parameters.columns;
+    return mat4x4<f32>(load_out(first + c0), load_out(first + c1), load_out(first + c2), load_out(first + c3));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -75,44 +80,64 @@ fn main(
     let row = down * 8u;
     let column = (tile - down * parameters.across) * 16u;
 
-    // Rows and columns beyond the last are the last once more: in bounds, and never stored.
+    // Rows and columns beyond the last are the last once more.
     let last_row = vec4<u32>(parameters.rows - 1u);
     let last_column = vec4<u32>(parameters.columns - 1u);
     let four = vec4<u32>(0u, 1u, 2u, 3u);
     let rows0 = min(four + row, last_row) * parameters.a_row;
     let rows1 = min(four + (row + 4u), last_row) * parameters.a_row;
-    let columns0 = min(four + column, last_column) * parameters.b_column;
-    let columns1 = min(four + (column + 4u), last_column) * parameters.b_column;
-    let columns2 = min(four + (column + 8u), last_column) * parameters.b_column;
-    let columns3 = min(four + (column + 12u), last_column) * parameters.b_column;
+    let columns0 = min(four + column, last_column);
+    let columns1 = min(four + (column + 4u), last_column);
+    let columns2 = min(four + (column + 8u), last_column);
+    let columns3 = min(four + (column + 12u), last_column);
+    let b_columns0 = columns0 * parameters.b_column;
+    let b_columns1 = columns1 * parameters.b_column;
+    let b_columns2 = columns2 * parameters.b_column;
+    let b_columns3 = columns3 * parameters.b_column;
 
-    var c0 = mat4x4<f32>();
-    var c1 = mat4x4<f32>();
-    var c2 = mat4x4<f32>();
-    var c3 = mat4x4<f32>();
-    var c4 = mat4x4<f32>();
-    var c5 = mat4x4<f32>();
-    var c6 = mat4x4<f32>();
-    var c7 = mat4x4<f32>();
+    let begin = mat4x4<f32>(load_bias(columns0), load_bias(columns1), load_bias(columns2), load_bias(columns3));
+    var s0 = begin;
+    var s1 = begin;
+    var s2 = begin;
+    var s3 = begin;
+    var s4 = begin;
+    var s5 = begin;
+    var s6 = begin;
+    var s7 = begin;
+    if CONTINUED {
+        s0 = load_row(row, columns0, columns1, columns2, columns3);
+        s1 = load_row(row + 1u, columns0, columns1, columns2, columns3);
+        s2 = load_row(row + 2u, columns0, columns1, columns2, columns3);
+        s3 = load_row(row + 3u, columns0, columns1, columns2, columns3);
+        s4 = load_row(row + 4u, columns0, columns1, columns2, columns3);
+        s5 = load_row(row + 5u, columns0, columns1, columns2, columns3);
+        s6 = load_row(row + 6u, columns0, columns1, columns2, columns3);
+        s7 = load_row(row + 7u, columns0, columns1, columns2, columns3);
+    }
     for (var k = parameters.first; k < parameters.end; k++) {
         let a_at = k * parameters.a_term;
         let b_at = k * parameters.b_term;
-        let factors = mat4x4<f32>(b4(b_at, columns0), b4(b_at, columns1), b4(b_at, columns2), b4(b_at, columns3));
-        c0 += a[a_at + rows0.x] * factors;
-        c1 += a[a_at + rows0.y] * factors;
-        c2 += a[a_at + rows0.z] * factors;
-        c3 += a[a_at + rows0.w] * factors;
-        c4 += a[a_at + rows1.x] * factors;
-        c5 += a[a_at + rows1.y] * factors;
-        c6 += a[a_at + rows1.z] * factors;
-        c7 += a[a_at + rows1.w] * factors;
+        let factors = mat4x4<f32>(
+            load_b(b_at + b_columns0),
+            load_b(b_at + b_columns1),
+            load_b(b_at + b_columns2),
+            load_b(b_at + b_columns3),
+        );
+        s0 += a[a_at + rows0.x] * factors;
+        s1 += a[a_at + rows0.y] * factors;
+        s2 += a[a_at + rows0.z] * factors;
+        s3 += a[a_at + rows0.w] * factors;
+        s4 += a[a_at + rows1.x] * factors;
+        s5 += a[a_at + rows1.y] * factors;
+        s6 += a[a_at + rows1.z] * factors;
+        s7 += a[a_at + rows1.w] * factors;
     }
-    finish_row(row, column, c0);
-    finish_row(row + 1u, column, c1);
-    finish_row(row + 2u, column, c2);
-    finish_row(row + 3u, column, c3);
-    finish_row(row + 4u, column, c4);
-    finish_row(row + 5u, column, c5);
-    finish_row(row + 6u, column, c6);
-    finish_row(row + 7u, column, c7);
+    store_row(row, columns0, columns1, columns2, columns3, s0);
+    store_row(row + 1u, columns0, columns1, columns2, columns3, s1);
+    store_row(row + 2u, columns0, columns1, columns2, columns3, s2);
+    store_row(row + 3u, columns0, columns1, columns2, columns3, s3);
+    store_row(row + 4u, columns0, columns1, columns2, columns3, s4);
+    store_row(row + 5u, columns0, columns1, columns2, columns3, s5);
+    store_row(row + 6u, columns0, columns1, columns2, columns3, s6);
+    store_row(row + 7u, columns0, columns1, columns2, columns3, s7);
 }

@@ -12,7 +12,8 @@ struct Parameters {
     tolerance: f32,
 }
 
-@group(0) @binding(0) var<storage, read> errors: array<f32>;
+// Never written; `read_write` so that any of the others can stand here where there are no errors.
+@group(0) @binding(0) var<storage, read_write> errors: array<f32>;
 @group(0) @binding(1) var<storage, read_write> list: array<u32>;
 @group(0) @binding(2) var<storage, read_write> counts: array<u32>;
 @group(0) @binding(3) var<storage, read_write> totals: array<u32>;

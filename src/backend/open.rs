@@ -2,19 +2,20 @@
 
 use super::Backend;
 use super::cpu::CpuBackend;
-use super::gpu::GpuBackend;
+use super::gpu::{DeviceClass, GpuBackend};
 use super::self_test::self_test;
 use crate::device::{AdapterSummary, Choice, Selector, adapters, select};
 use crate::{Error, Result};
-
-/// Set to 1, shaders check every index and bound every loop: slower, for tests and for hunting faults.
-const CHECKS_VARIABLE: &str = "GPU_TRAIN_SHADER_CHECKS";
 
 /// What a device is opened with.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenOptions {
     /// Threads of the CPU path; `None`: all cores.
     pub threads: Option<usize>,
+    /// Adapters only: shaders check every index and bound every loop. Slower; for tests and for hunting faults.
+    pub shader_checks: bool,
+    /// Adapters only: whose tiles and workgroups the kernels use; `None`: what suits the device.
+    pub class: Option<DeviceClass>,
 }
 
 /// An open device.
@@ -49,7 +50,7 @@ pub fn open(selector: &Selector, options: OpenOptions) -> Result<Opened> {
             return Err(Error::NoDevice { problem: format!("adapter {index} is gone"), hint: String::new() });
         };
         let summary: AdapterSummary = summaries.remove(position);
-        let error = match open_adapter(&adapters.remove(position), &summary) {
+        let error = match open_adapter(&adapters.remove(position), &summary, options) {
             Ok(backend) => return Ok(Opened { backend, reason: selection.reason, warnings }),
             Err(error) if *selector == Selector::Auto => error,
             Err(error) => return Err(error),
@@ -62,9 +63,12 @@ pub fn open(selector: &Selector, options: OpenOptions) -> Result<Opened> {
     }
 }
 
-fn open_adapter(adapter: &wgpu::Adapter, summary: &AdapterSummary) -> Result<Box<dyn Backend>> {
-    let checks = std::env::var(CHECKS_VARIABLE).is_ok_and(|value| value == "1");
-    let mut backend = GpuBackend::open(adapter, summary.info.clone(), checks)?;
+fn open_adapter(
+    adapter: &wgpu::Adapter,
+    summary: &AdapterSummary,
+    options: OpenOptions,
+) -> Result<Box<dyn Backend>> {
+    let mut backend = GpuBackend::open(adapter, summary.info.clone(), options)?;
     self_test(&mut backend)?;
     Ok(Box::new(backend))
 }

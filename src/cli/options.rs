@@ -29,7 +29,7 @@ impl DeviceOptions {
     /// Opens the device, and passes on what it warns of.
     pub(super) fn open(&self) -> Result<Opened> {
         let Ok(selector) = self.device.parse::<Selector>();
-        let opened = backend::open(&selector, OpenOptions { threads: self.threads.map(usize::from) })?;
+        let opened = backend::open(&selector, OpenOptions { threads: self.threads.map(usize::from), ..OpenOptions::default() })?;
         for warning in &opened.warnings {
             report::warning(warning);
         }

@@ -13,9 +13,10 @@ mod training;
 
 use std::collections::BTreeSet;
 
+use gpu_train::backend::gpu::DeviceClass;
 use gpu_train::backend::{Backend, KERNELS, Matmul, Op, Rule};
 use suite::{Case, Report, all_cases, run};
-use support::devices::{Device, cpu};
+use support::devices::{Device, adapters, cpu};
 use support::faulty::{Fault, Faulty, Rewrite};
 
 /// All failures of the device, told at once.
@@ -46,6 +47,20 @@ fn cpu_computes_what_the_reference_says_with_the_same_bits_for_any_threads() {
         let differing = one.bits.iter().zip(&more.bits).zip(&cases).filter(|((one, more), _)| one != more);
         let differing: Vec<String> = differing.map(|(_, case)| format!("{} {}", case.kernel, case.name)).collect();
         assert!(differing.is_empty(), "other bits with {threads} threads than with 1: {differing:?}");
+    }
+}
+
+#[test]
+fn every_adapter_computes_what_the_reference_says() {
+    for mut adapter in adapters(None) {
+        demand_sound(&mut adapter);
+    }
+}
+
+#[test]
+fn every_adapter_computes_it_with_the_tiles_for_gpus_too() {
+    for mut adapter in adapters(Some(DeviceClass::Gpu)) {
+        demand_sound(&mut adapter);
     }
 }
 

@@ -1,7 +1,9 @@
-//! Every device of this machine that the engine computes on.
+//! Every device of this machine: the CPU path, and each adapter that wgpu finds.
 
 use gpu_train::backend::cpu::CpuBackend;
-use gpu_train::backend::{Backend, KERNELS};
+use gpu_train::backend::gpu::DeviceClass;
+use gpu_train::backend::{Backend, KERNELS, OpenOptions, open};
+use gpu_train::device::{Selector, list};
 
 use super::faulty::{Fault, Faulty};
 
@@ -30,7 +32,26 @@ pub(crate) fn cpu(threads: usize) -> Device {
     Device { name: format!("cpu, {threads} threads"), backend: Box::new(backend) }
 }
 
-/// Every device that this version computes on: the CPU path, with two threads.
+/// Every adapter, opened as the program opens it, but with the driver's checks on.
+///
+/// The kernels take the tiles of that class where one is given, so that those for GPUs are tested without one.
+/// No adapter is a failure where `GPU_TRAIN_REQUIRE_ADAPTER` is set, and said on stderr where it is not.
+pub(crate) fn adapters(class: Option<DeviceClass>) -> Vec<Device> {
+    let adapters = list();
+    if adapters.is_empty() {
+        assert!(std::env::var_os("GPU_TRAIN_REQUIRE_ADAPTER").is_none(), "an adapter is required and there is none");
+        eprintln!("no adapter: shaders were NOT run, only the CPU path");
+    }
+    let open = |index: usize| {
+        let options = OpenOptions { shader_checks: true, class, ..OpenOptions::default() };
+        let opened = open(&Selector::Index(index), options).unwrap_or_else(|error| panic!("adapter {index}: {error}"));
+        let info = opened.backend.info();
+        Device { name: format!("{} ({})", info.name, info.backend), backend: opened.backend }
+    };
+    (0..adapters.len()).map(open).collect()
+}
+
+/// The CPU path with two threads, and every adapter.
 pub(crate) fn all() -> Vec<Device> {
-    vec![cpu(2)]
+    std::iter::once(cpu(2)).chain(adapters(None)).collect()
 }

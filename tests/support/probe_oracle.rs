@@ -160,8 +160,8 @@ pub(crate) fn precise(op: &PreciseAffine, before: &Contents) -> Vec<Expected> {
             values[high] = f64::from(value as f32);
             values[low] = value - values[high];
             magnitudes[high] = value.abs();
-            // Twice float32's 24 bits, less four for the length of the sum.
-            magnitudes[low] = magnitude * 2f64.powi(-20);
+            // Twice the 24 bits of float32, less five for the length of the sum.
+            magnitudes[low] = magnitude * 2f64.powi(-19);
         }
     }
     let tolerance = Tolerance::Scaled { ulps: 1.0, magnitudes, reason: "twice the precision of float32" };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::faults::{Fault, Faults};
 use super::guard::{guarded, one_line};
 use super::kernel::DeviceClass;
+use crate::backend::OpenOptions;
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::{Error, Result};
 
@@ -41,7 +42,7 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn open(adapter: &wgpu::Adapter, info: DeviceInfo, checks: bool) -> Result<Self> {
+    pub(super) fn open(adapter: &wgpu::Adapter, info: DeviceInfo, options: OpenOptions) -> Result<Self> {
         let failed = |reason: String| Error::Driver {
             device: info.name.clone(),
             action: "opening the device".into(),
@@ -69,7 +70,8 @@ impl Context {
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| noted.note(error.into())));
         let noted = Arc::clone(&faults);
         device.set_device_lost_callback(move |_, reason| noted.note(Fault::Lost(one_line(&reason))));
-        let class = if info.kind == DeviceKind::Software { DeviceClass::Software } else { DeviceClass::Gpu };
+        let suited = if info.kind == DeviceKind::Software { DeviceClass::Software } else { DeviceClass::Gpu };
+        let (class, checks) = (options.class.unwrap_or(suited), options.shader_checks);
         Ok(Self { device, queue, limits, info, class, checks, faults })
     }
 

@@ -52,7 +52,7 @@ impl Binding {
 
 /// What kernels choose their tiles and workgroups by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DeviceClass {
+pub enum DeviceClass {
     /// A real GPU: occupancy and registers count.
     Gpu,
     /// A software driver: loads count, registers are vector registers of a CPU.

@@ -38,15 +38,17 @@ use std::collections::HashMap;
 
 use self::buffers::Buffers;
 use self::context::Context;
-use self::kernel::{DeviceClass, Dispatch};
+use self::kernel::Dispatch;
 use self::pipelines::Pipelines;
 use self::program::{Ahead, Program};
 use super::op::Op;
 use super::recording::Recording;
 use super::tensor::{BufferId, Span};
-use super::{Backend, ProgramId, ReadId};
+use super::{Backend, OpenOptions, ProgramId, ReadId};
 use crate::Result;
 use crate::device::DeviceInfo;
+
+pub use kernel::DeviceClass;
 
 #[doc(hidden)]
 pub use catalogue::{ShaderVariant, shader_catalogue};
@@ -62,19 +64,19 @@ pub struct GpuBackend {
 }
 
 impl GpuBackend {
-    /// Opens an adapter. With `checks` its shaders check every index and bound every loop, which tests want.
+    /// Opens an adapter.
     ///
     /// # Errors
     /// [`Error::Limit`](crate::Error::Limit) when the adapter is too small for the kernels,
     /// [`Error::Driver`](crate::Error::Driver) when it cannot be opened.
-    pub fn open(adapter: &wgpu::Adapter, info: DeviceInfo, checks: bool) -> Result<Self> {
+    pub fn open(adapter: &wgpu::Adapter, info: DeviceInfo, options: OpenOptions) -> Result<Self> {
         Ok(Self {
             programs: HashMap::new(),
             next_program: 0,
             pipelines: Pipelines::default(),
             buffers: Buffers::default(),
             ahead: Ahead::default(),
-            context: Context::open(adapter, info, checks)?,
+            context: Context::open(adapter, info, options)?,
         })
     }
 }

@@ -14,11 +14,7 @@ pub(super) fn dispatches(op: &ProbeList, _class: DeviceClass) -> Vec<Dispatch> {
             ("CHECKED", f64::from(u8::from(op.errors.is_some()))),
         ],
         bindings: vec![
-            match op.errors {
-                Some(errors) => Binding::Read(errors.span()),
-                // Not read, but something must be bound.
-                None => Binding::Write(op.largest.span()),
-            },
+            Binding::Write(op.errors.unwrap_or(op.largest).span()),
             Binding::Write(op.list.span()),
             Binding::Write(op.counts.span()),
             Binding::Write(op.totals.span()),

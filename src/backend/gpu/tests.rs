@@ -3,7 +3,7 @@
 use super::GpuBackend;
 use crate::Error;
 use crate::backend::tensor::{BufferId, Span};
-use crate::backend::{Advance, Backend, Fill, Gather, Matmul, OneHot, Recording, Tensor, Words};
+use crate::backend::{Advance, Backend, OpenOptions, Fill, Gather, Matmul, OneHot, Recording, Tensor, Words};
 use crate::device::adapters;
 
 /// Does `test` on every adapter, with the shaders' checks and without.
@@ -18,8 +18,9 @@ fn on_every_adapter(test: impl Fn(&str, &mut GpuBackend)) {
     }
     for (summary, adapter) in &adapters {
         for checks in [true, false] {
+            let options = OpenOptions { shader_checks: checks, ..OpenOptions::default() };
             let name = format!("{} ({}, checks {checks})", summary.info.name, summary.info.backend);
-            let mut backend = GpuBackend::open(adapter, summary.info.clone(), checks).expect(&name);
+            let mut backend = GpuBackend::open(adapter, summary.info.clone(), options).expect(&name);
             test(&name, &mut backend);
         }
     }

@@ -1,0 +1,120 @@
+// out = A B, plus what stood there, a bias or nothing: tiles of 64 x 64 outputs a workgroup of 16 x 16 invocations, each
+// of which holds 4 x 4 of them. For GPUs: both factors pass through workgroup memory in slices of 16 terms, so that
+// 8 loads from there feed 16 multiply-adds, with few registers and many waves.
+//
+// Both factors come with strides, so that one kernel does every transposition. Sums go over k in `first..end`.
+
+// Whether the sums begin with what stands in `out`, the terms before `first`.
+override CONTINUED: bool;
+
+const TILE: u32 = 64u;
+const SLICE: u32 = 16u;
+
+struct Parameters {
+    rows: u32,
+    columns: u32,
+    // Terms of the sums.
+    first: u32,
+    end: u32,
+    // Elements of A from one row, or one term, to the next; and of B from one term, or one column, to the next.
+    a_row: u32,
+    a_term: u32,
+    b_term: u32,
+    b_column: u32,
+    // 1 where there is a bias.
+    biased: u32,
+    // Tiles of a row of tiles, and of all.
+    across: u32,
+    tiles: u32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<uniform> parameters: Parameters;
+
+// A slice of each factor, term by term.
+var<workgroup> a_slice: array<vec4<f32>, TILE * SLICE / 4u>;
+var<workgroup> b_slice: array<vec4<f32>, TILE * SLICE / 4u>;
+
+// Which line (row of A, column of B) and term of a slice the n-th piece of work loads: neighbours load neighbours.
+fn piece(n: u32, terms_adjoin: bool) -> vec2<u32> {
+    return select(vec2<u32>(n % TILE, n / TILE), vec2<u32>(n / SLICE, n % SLICE), terms_adjoin);
+}
+
+fn load_a(row: u32, term: u32) -> f32 {
+    let is_there = row < parameters.rows && term < parameters.end;
+    let at = min(row, parameters.rows - 1u) * parameters.a_row + min(term, parameters.end - 1u) * parameters.a_term;
+    return select(0.0, a[at], is_there);
+}
+
+fn load_b(column: u32, term: u32) -> f32 {
+    let is_there = column < parameters.columns && term < parameters.end;
+    let at = min(term, parameters.end - 1u) * parameters.b_term
+        + min(column, parameters.columns - 1u) * parameters.b_column;
+    return select(0.0, b[at], is_there);
+}
+
+fn finish(row: u32, column: u32, sums: vec4<f32>) {
+    if row >= parameters.rows {
+        return;
+    }
+    for (var i = 0u; i < 4u; i++) {
+        if column + i < parameters.columns {
+            let at = row * parameters.columns + column + i;
+            var begin = 0.0;
+            if CONTINUED {
+                begin = out[at];
+            } else if parameters.biased == 1u {
+                begin = bias[column + i];
+            }
+            out[at] = begin + sums[i];
+        }
+    }
+}
+
+@compute @workgroup_size(16, 16)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(local_invocation_index) index: u32,
+) {
+    // Workgroups beyond the last tile do that one once more, for the sake of the barriers, and write nothing.
+    let number = workgroup_number(workgroup, workgroups);
+    let tile = min(number, parameters.tiles - 1u);
+    let down = tile / parameters.across;
+    let first_row = down * TILE;
+    let first_column = (tile - down * parameters.across) * TILE;
+    let a_terms_adjoin = parameters.a_term == 1u;
+    let b_terms_adjoin = parameters.b_term == 1u;
+
+    var sums = mat4x4<f32>();
+    for (var first = parameters.first; first < parameters.end; first += SLICE) {
+        for (var quarter = 0u; quarter < 4u; quarter++) {
+            let n = quarter * 256u + index;
+            let from_a = piece(n, a_terms_adjoin);
+            a_slice[(from_a.y * TILE + from_a.x) / 4u][from_a.x % 4u] =
+                load_a(first_row + from_a.x, first + from_a.y);
+            let from_b = piece(n, b_terms_adjoin);
+            b_slice[(from_b.y * TILE + from_b.x) / 4u][from_b.x % 4u] =
+                load_b(first_column + from_b.x, first + from_b.y);
+        }
+        workgroupBarrier();
+        for (var term = 0u; term < SLICE; term++) {
+            let rows = a_slice[term * (TILE / 4u) + local.y];
+            let columns = b_slice[term * (TILE / 4u) + local.x];
+            sums += mat4x4<f32>(rows.x * columns, rows.y * columns, rows.z * columns, rows.w * columns);
+        }
+        workgroupBarrier();
+    }
+    if number < parameters.tiles {
+        let row = first_row + local.y * 4u;
+        let column = first_column + local.x * 4u;
+        finish(row, column, sums[0]);
+        finish(row + 1u, column, sums[1]);
+        finish(row + 2u, column, sums[2]);
+        finish(row + 3u, column, sums[3]);
+    }
+}
