@@ -63,11 +63,7 @@ pub fn open(selector: &Selector, options: OpenOptions) -> Result<Opened> {
     }
 }
 
-fn open_adapter(
-    adapter: &wgpu::Adapter,
-    summary: &AdapterSummary,
-    options: OpenOptions,
-) -> Result<Box<dyn Backend>> {
+fn open_adapter(adapter: &wgpu::Adapter, summary: &AdapterSummary, options: OpenOptions) -> Result<Box<dyn Backend>> {
     let mut backend = GpuBackend::open(adapter, summary.info.clone(), options)?;
     self_test(&mut backend)?;
     Ok(Box::new(backend))

@@ -29,7 +29,8 @@ impl DeviceOptions {
     /// Opens the device, and passes on what it warns of.
     pub(super) fn open(&self) -> Result<Opened> {
         let Ok(selector) = self.device.parse::<Selector>();
-        let opened = backend::open(&selector, OpenOptions { threads: self.threads.map(usize::from), ..OpenOptions::default() })?;
+        let opened =
+            backend::open(&selector, OpenOptions { threads: self.threads.map(usize::from), ..OpenOptions::default() })?;
         for warning in &opened.warnings {
             report::warning(warning);
         }

@@ -14,8 +14,8 @@
 use super::forward::{Batch, Forward, NetworkTensors, view};
 use super::{GradientOptions, ProbeReport, Probes};
 use crate::backend::{
-    Backend, ColumnSums, CurveFeatures, Fill, Matmul, PreciseAffine, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer, Recording,
-    RowRange, Tensor, Words, spare_pairs,
+    Backend, ColumnSums, CurveFeatures, Fill, Matmul, PreciseAffine, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer,
+    Recording, RowRange, Tensor, Words, spare_pairs,
 };
 use crate::network::Activation;
 use crate::{Error, Result};

@@ -72,8 +72,7 @@ pub(crate) fn add(cases: &mut Cases) {
             let kind = if whole { ", whole numbers" } else { "" };
             cases.add("column_sums", format!("[{rows}, {columns}]{kind}"), move |memory| {
                 let mut draw = Draw::new(22);
-                let mut x =
-                    if whole { draw.integers(rows * columns, 5) } else { draw.reals(rows * columns, 2.0) };
+                let mut x = if whole { draw.integers(rows * columns, 5) } else { draw.reals(rows * columns, 2.0) };
                 x[0] = 4.0;
                 Ok(ColumnSums { x: memory.tensor(&x, rows, columns)?, out: memory.result(1, columns)? }.into())
             });

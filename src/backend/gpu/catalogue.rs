@@ -1,14 +1,157 @@
-//! Every shader that the engine uses, with every set of constants.
+//! Every shader with every set of constants that the engine gives it: found by asking the kernels themselves, for
+//! operations of every kind, so that no list has to be kept.
 
-/// A shader.
+use std::collections::HashSet;
+
+use super::DeviceClass;
+use super::dispatches;
+use crate::backend::op::{
+    Activate, ActivationGradient, Advance, Argmax, ColumnSums, CountCorrect, CrossEntropy, CurveFeatures, Fill, Gather,
+    LossGradient, MAX_NODES, Matmul, Mean, OneHot, Op, PreciseAffine, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer,
+    RowRange, Rule, Softmax, SumOfSquares, Targets, Update,
+};
+use crate::backend::tensor::{BufferId, Bytes, Tensor, Words};
+use crate::network::{Activation, OutputLoss};
+
+/// A shader with values for its constants.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShaderVariant {
-    /// The kernel's name.
+    /// The shader's name.
     pub name: &'static str,
+    /// Its WGSL.
+    pub source: &'static str,
+    /// Its `override` constants.
+    pub constants: Vec<(&'static str, f64)>,
 }
 
-/// All.
+/// All variants of all shaders, for both classes of devices.
 #[must_use]
 pub fn shader_catalogue() -> Vec<ShaderVariant> {
-    Vec::new()
+    let mut seen = HashSet::new();
+    let mut variants = Vec::new();
+    for op in every_operation() {
+        for class in [DeviceClass::Gpu, DeviceClass::Software] {
+            for dispatch in dispatches(&op, class) {
+                let bits = dispatch.constants.iter().map(|&(name, value)| (name, value.to_bits()));
+                if seen.insert((dispatch.name, bits.collect::<Vec<_>>())) {
+                    let (name, source, constants) = (dispatch.name, dispatch.source, dispatch.constants);
+                    variants.push(ShaderVariant { name, source, constants });
+                }
+            }
+        }
+    }
+    variants
+}
+
+/// A tensor that is nowhere: only its shape counts here.
+fn tensor(rows: usize, columns: usize) -> Tensor {
+    Tensor { buffer: BufferId(0), offset: 0, rows, columns }
+}
+
+fn words(len: usize) -> Words {
+    Words { buffer: BufferId(0), offset: 0, len }
+}
+
+/// Lengths of rows and sums on both sides of every limit at which kernels change their ways.
+const LENGTHS: [usize; 3] = [10, 2_000, 100_000];
+
+const OUTPUTS: [OutputLoss; 3] =
+    [OutputLoss::CrossEntropy { epsilon: 1e-7 }, OutputLoss::SoftmaxSumOfSquares, OutputLoss::SumOfSquares];
+
+fn every_operation() -> Vec<Op> {
+    let one = words(1);
+    let bytes = |columns| Bytes { buffer: BufferId(0), rows: 3, columns };
+    let mut ops: Vec<Op> = vec![
+        Gather {
+            images: bytes(784),
+            labels: bytes(1),
+            indices: words(2),
+            cursor: one,
+            inputs: tensor(2, 784),
+            targets: words(2),
+        }
+        .into(),
+        OneHot { targets: words(2), out: tensor(2, 10) }.into(),
+        CountCorrect { predictions: words(2), targets: words(2), out: one }.into(),
+        Advance { cursor: one, step: one }.into(),
+        Fill { value: 1.0, out: tensor(2, 2) }.into(),
+    ];
+    for activation in Activation::ALL {
+        let x = tensor(2, 2);
+        ops.push(Activate { activation, x, out: x }.into());
+        ops.push(ActivationGradient { activation, x, gradient: x }.into());
+    }
+    for rule in [Rule::Sgd, Rule::Momentum { momentum: 0.9 }, Rule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }] {
+        let (parameters, state) = (tensor(1, 4), Some(tensor(rule.state_blocks(), 4)));
+        ops.push(Update { rule, learning_rate: 0.1, parameters, gradient: parameters, state, step: one }.into());
+    }
+    for len in LENGTHS {
+        let (x, column) = (tensor(2, len), tensor(2, 1));
+        ops.push(
+            Matmul { a: x, transpose_a: false, b: tensor(len, 2), transpose_b: false, bias: None, out: tensor(2, 2) }
+                .into(),
+        );
+        for logarithm in [false, true] {
+            ops.push(Softmax { x, logarithm, out: x }.into());
+            for targets in [Targets::Classes(words(2)), Targets::OneHot(x)] {
+                ops.push(CrossEntropy { y: x, logarithm, targets, epsilon: 1e-7, out: column }.into());
+                ops.push(SumOfSquares { y: x, targets, out: column }.into());
+            }
+        }
+        for output in OUTPUTS {
+            ops.push(LossGradient { output, y: x, targets: words(2), out: x }.into());
+        }
+        ops.push(Mean { x: tensor(len, 1), out: tensor(5, 1), cursor: one }.into());
+        ops.push(ColumnSums { x: tensor(len, 2), out: tensor(1, 2) }.into());
+        ops.push(Argmax { x, out: words(2) }.into());
+        ops.push(RowRange { x, out: column }.into());
+        for errors in [None, Some(tensor(len, 2))] {
+            let (list, counts) = (words(2 * len), words(2));
+            let largest = tensor(1, 2);
+            ops.push(
+                ProbeList { errors, tolerance: 1e-6, samples: len, units: 2, list, counts, totals: counts, largest }
+                    .into(),
+            );
+        }
+    }
+    for activation in Activation::ALL {
+        for output in OUTPUTS {
+            ops.extend(probes(activation, output, Some(tensor(2, 10))));
+        }
+    }
+    for output in OUTPUTS {
+        ops.extend(probes(Activation::Identity, output, None));
+    }
+    ops
+}
+
+/// Every operation of the numerical gradient of such a layer.
+fn probes(activation: Activation, output: OutputLoss, next: Option<Tensor>) -> Vec<Op> {
+    let (samples, units, inputs) = (3, if next.is_some() { 2 } else { 10 }, 784);
+    let (x, weight, bias) = (tensor(samples, inputs), tensor(inputs, units), tensor(1, units));
+    let (list, counts) = (words(samples * units), words(units));
+    let layer = ProbedLayer {
+        activation,
+        pre_activations: tensor(samples, units),
+        next,
+        y: tensor(samples, 10),
+        targets: words(samples),
+        output,
+        step_size: 1e-4,
+    };
+    let mut ops = Vec::new();
+    for nodes in 1..=MAX_NODES {
+        for range in [None, Some(tensor(samples, 1))] {
+            let (coefficients, errors) = (tensor(nodes * samples, units), tensor(samples, units));
+            ops.push(ProbeCurve { layer, range, nodes, tolerance: 1e-6, coefficients, errors }.into());
+            ops.push(CurveFeatures { x, range, out: tensor(nodes * samples, inputs) }.into());
+        }
+    }
+    let precise = (activation == Activation::Relu).then(|| tensor(2 * units, samples));
+    if let Some(out) = precise {
+        ops.push(PreciseAffine { inputs: x, weight, bias, list, counts, out }.into());
+    }
+    let (weight_gradient, bias_gradient) = (weight, bias);
+    ops.push(ProbeSingle { layer, inputs: x, precise, list, counts, weight_gradient, bias_gradient }.into());
+    ops
 }

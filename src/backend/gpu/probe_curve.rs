@@ -1,6 +1,8 @@
 //! The loss curve of every unit, sampled and written as a polynomial. See `shaders/probe_curve.wgsl`.
 
-use super::kernel::{Binding, DeviceClass, Dispatch, WORKGROUP, folded, layer_constants, next_or_any, output_code, shader};
+use super::kernel::{
+    Binding, DeviceClass, Dispatch, WORKGROUP, folded, layer_constants, next_or_any, output_code, shader,
+};
 use crate::backend::nodes::Nodes;
 use crate::backend::op::ProbeCurve;
 

@@ -3,7 +3,7 @@
 use super::GpuBackend;
 use crate::Error;
 use crate::backend::tensor::{BufferId, Span};
-use crate::backend::{Advance, Backend, OpenOptions, Fill, Gather, Matmul, OneHot, Recording, Tensor, Words};
+use crate::backend::{Advance, Backend, Fill, Gather, Matmul, OneHot, OpenOptions, Recording, Tensor, Words};
 use crate::device::adapters;
 
 /// Does `test` on every adapter, with the shaders' checks and without.
