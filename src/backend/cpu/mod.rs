@@ -10,13 +10,16 @@ mod cross_entropy;
 mod curve_features;
 mod fill;
 mod gather;
+mod listed;
 mod loss_change;
 mod loss_gradient;
 mod math;
 mod matmul;
 mod mean;
 mod memory;
+mod nonzeros;
 mod one_hot;
+mod plan;
 mod precise_affine;
 mod probe_curve;
 mod probe_list;
@@ -31,26 +34,21 @@ mod update;
 use std::collections::HashMap;
 
 use self::memory::{Storage, View};
+use self::nonzeros::Nonzeros;
+use self::plan::{Plan, Task};
 use self::team::Worker;
 use super::op::Op;
 use super::recording::Recording;
-use super::tensor::{BufferId, Span};
+use super::tensor::{BufferId, Span, Tensor, Words};
 use super::{Backend, ProgramId, ReadId};
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::{Error, Result};
-
-/// A recording that was checked, and where its workers must meet.
-struct Program {
-    ops: Vec<Op>,
-    /// Whether the workers meet before operation `i`, since it touches what one since the last meeting wrote.
-    meets: Vec<bool>,
-}
 
 /// The processor itself as a device.
 pub struct CpuBackend {
     info: DeviceInfo,
     buffers: Vec<Option<Storage>>,
-    programs: HashMap<u32, Program>,
+    programs: HashMap<u32, Plan>,
     reads: HashMap<u32, Vec<u8>>,
     scratches: Vec<Vec<f32>>,
     next_id: u32,
@@ -83,6 +81,22 @@ impl CpuBackend {
 
     fn misuse(&self, action: &str, reason: impl Into<String>) -> Error {
         Error::Driver { device: self.info.name.clone(), action: action.into(), reason: reason.into() }
+    }
+
+    /// Room for lists of what is not zero in such inputs.
+    fn allocate_lists(&mut self, inputs: Tensor) -> Result<Nonzeros> {
+        let (rows, columns) = (inputs.rows, inputs.columns);
+        let counts = Words { buffer: self.allocate(rows * 4, "counts of inputs")?, offset: 0, len: rows };
+        let places = Words { buffer: self.allocate(rows * columns * 4, "listed inputs")?, offset: 0, len: rows * columns };
+        let values = Tensor { buffer: self.allocate(rows * columns * 4, "listed values")?, offset: 0, rows, columns };
+        Ok(Nonzeros { counts, places, values })
+    }
+
+    /// Gives back what was allocated for a program.
+    fn release(&mut self, plan: &Plan) {
+        for span in plan.lists.iter().flat_map(Nonzeros::spans) {
+            self.buffers[span.buffer.0 as usize] = None;
+        }
     }
 
     fn check_span(&self, action: &str, span: Span) -> Result<&Storage> {
@@ -124,12 +138,11 @@ impl Backend for CpuBackend {
             *slot = None;
         }
         // The slot may be given to another buffer; a program that meant this one must not find that.
-        self.programs.retain(|_, program| {
-            program.ops.iter().all(|op| {
-                op.access()
-                    .is_ok_and(|access| access.reads.iter().chain(&access.writes).all(|span| span.buffer != buffer))
-            })
-        });
+        let (with, without) = self.programs.drain().partition(|(_, plan)| plan.uses(buffer));
+        self.programs = without;
+        for (_, plan) in HashMap::<u32, Plan>::into_iter(with) {
+            self.release(&plan);
+        }
     }
 
     fn write(&mut self, buffer: BufferId, offset: usize, bytes: &[u8]) -> Result<()> {
@@ -153,51 +166,32 @@ impl Backend for CpuBackend {
     }
 
     fn prepare(&mut self, recording: &Recording) -> Result<ProgramId> {
-        let mut meets = Vec::with_capacity(recording.ops().len());
-        let mut since: Vec<(Span, bool)> = Vec::new();
         for (op, access) in recording.ops().iter().zip(recording.accesses()) {
             let access = access?;
             let action = format!("preparing {}", op.name());
             for &span in access.reads.iter().chain(&access.writes) {
                 self.check_span(&action, span)?;
             }
-            let reads = access.reads.iter().map(|&span| (span, false));
-            let touched: Vec<_> = reads.chain(access.writes.iter().map(|&span| (span, true))).collect();
-            let conflict = touched.iter().any(|(span, write)| {
-                since.iter().any(|(earlier, written)| (*write || *written) && span.overlaps(earlier))
-            });
-            if conflict {
-                since.clear();
-            }
-            since.extend(touched);
-            meets.push(conflict);
         }
+        let plan = Plan::new(recording, self.scratches.len(), |inputs| self.allocate_lists(inputs))?;
         let id = self.id();
-        self.programs.insert(id, Program { ops: recording.ops().to_vec(), meets });
+        self.programs.insert(id, plan);
         Ok(ProgramId(id))
     }
 
     fn discard(&mut self, program: ProgramId) {
-        self.programs.remove(&program.0);
+        if let Some(plan) = self.programs.remove(&program.0) {
+            self.release(&plan);
+        }
     }
 
     fn run(&mut self, program: ProgramId, times: usize) -> Result<()> {
-        let Some(program) = self.programs.get(&program.0) else {
+        let Some(plan) = self.programs.get(&program.0) else {
             return Err(self.misuse("running a program", "there is no such program, or a buffer of it was freed"));
         };
-        let buffers = &self.buffers;
-        team::run(&mut self.scratches, |worker| {
-            let view = View::new(buffers);
-            for _ in 0..times {
-                for (op, &meet) in program.ops.iter().zip(&program.meets) {
-                    if meet {
-                        worker.meet();
-                    }
-                    execute(op, &view, worker);
-                }
-                // The next time around begins with what this one ended with.
-                worker.meet();
-            }
+        let view = View::new(&self.buffers);
+        team::run(&plan.schedule, times, &mut self.scratches, |task, worker| {
+            plan.tasks[task].execute(&view, worker);
         });
         Ok(())
     }
@@ -207,7 +201,19 @@ impl Backend for CpuBackend {
     }
 }
 
-/// This worker's share of one operation.
+impl Task {
+    /// One part of the task.
+    fn execute(&self, view: &View<'_>, worker: &mut Worker<'_>) {
+        match self {
+            Self::Op(op) => execute(op, view, worker),
+            Self::Gather(op, nonzeros) => gather::run_and_list(op, nonzeros, view, worker),
+            Self::Forward(op, nonzeros) => listed::forward(op, nonzeros, view, worker),
+            Self::Gradient(op, nonzeros) => listed::gradient(op, nonzeros, view, worker),
+        }
+    }
+}
+
+/// One part of an operation.
 fn execute(op: &Op, view: &View<'_>, worker: &mut Worker<'_>) {
     match op {
         Op::Gather(op) => gather::run(op, view, worker),

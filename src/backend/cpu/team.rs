@@ -1,52 +1,63 @@
-//! A team of threads that runs a program together: each takes its share of every operation, and they meet at
-//! barriers in between. What each element is computed from does not depend on how many there are.
+//! A team of threads that runs a program together. What each element is computed from does not depend on how many
+//! there are, nor on which of them does what.
+//!
+//! The work comes in groups; the blocks of one group may be done in any order and at the same time, the next group
+//! begins when all of them are done. Every thread has its own list of blocks in each group (the same ones in every
+//! round, so that what they touch stays in its cache) and helps the others when its own list is done: a thread that the
+//! system lets wait holds up no more than the block that it has begun.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A meeting point that spins: operations last microseconds, less than waking a thread takes.
-struct Barrier {
-    workers: usize,
-    arrived: AtomicUsize,
-    round: AtomicUsize,
+/// Something to do: part `part` of `parts` of task `task`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Block {
+    pub(super) task: usize,
+    pub(super) part: usize,
+    pub(super) parts: usize,
 }
 
-/// Spins before a waiting worker lets others have its core (on a machine with fewer cores than workers).
-const SPINS: u32 = 4_096;
+/// Groups of blocks in the order in which they are done.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    groups: Vec<Group>,
+    blocks: u64,
+}
 
-impl Barrier {
-    fn wait(&self) {
-        if self.workers == 1 {
-            return;
-        }
-        let round = self.round.load(Ordering::Acquire);
-        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.workers {
-            self.arrived.store(0, Ordering::Relaxed);
-            self.round.store(round.wrapping_add(1), Ordering::Release);
-            return;
-        }
-        let mut spins = 0;
-        while self.round.load(Ordering::Acquire) == round {
-            if spins < SPINS {
-                spins += 1;
-                std::hint::spin_loop();
-            } else {
-                std::thread::yield_now();
+#[derive(Debug)]
+struct Group {
+    /// A list for each thread.
+    lists: Vec<Vec<Block>>,
+    /// Blocks in the groups before it, and with its own.
+    start: u64,
+    end: u64,
+}
+
+impl Schedule {
+    /// Adds a group of tasks that do not touch each other's results, each cut into so many parts, for `threads`.
+    pub(super) fn push(&mut self, tasks: &[(usize, usize)], threads: usize) {
+        let mut lists = vec![Vec::new(); threads];
+        for &(task, parts) in tasks {
+            for part in 0..parts {
+                lists[part * threads / parts].push(Block { task, part, parts });
             }
         }
+        let start = self.blocks;
+        self.blocks += tasks.iter().map(|&(_, parts)| parts as u64).sum::<u64>();
+        self.groups.push(Group { lists, start, end: self.blocks });
     }
 }
 
-/// One thread of the team.
+/// One part of a task, and the thread that does it.
 pub(super) struct Worker<'a> {
     index: usize,
-    barrier: &'a Barrier,
-    /// Memory of its own, kept from run to run.
-    pub(super) scratch: &'a mut Vec<f32>,
+    count: usize,
+    /// Memory of the thread's own, kept from run to run.
+    scratch: &'a mut Vec<f32>,
 }
 
 impl Worker<'_> {
-    /// Whether it is the one that does what is too little to share.
+    /// Whether it is the part that does what is too little to share.
     pub(super) fn is_first(&self) -> bool {
         self.index == 0
     }
@@ -54,16 +65,11 @@ impl Worker<'_> {
     /// Its part of `count` items, cut at multiples of `block`.
     pub(super) fn share(&self, count: usize, block: usize) -> Range<usize> {
         let blocks = count.div_ceil(block);
-        let cut = |index: usize| (blocks * index / self.barrier.workers * block).min(count);
+        let cut = |index: usize| (blocks * index / self.count * block).min(count);
         cut(self.index)..cut(self.index + 1)
     }
 
-    /// Waits for the others.
-    pub(super) fn meet(&self) {
-        self.barrier.wait();
-    }
-
-    /// `len` floats of unknown values, of its own.
+    /// `len` floats of unknown values.
     pub(super) fn scratch(&mut self, len: usize) -> &mut [f32] {
         if self.scratch.len() < len {
             self.scratch.resize(len, 0.0);
@@ -72,33 +78,131 @@ impl Worker<'_> {
     }
 }
 
-/// Runs `work` on as many threads as there are `scratches`, this one among them, and waits for all.
-pub(super) fn run(scratches: &mut [Vec<f32>], work: impl Fn(&mut Worker<'_>) + Sync) {
-    let barrier = &Barrier { workers: scratches.len(), arrived: AtomicUsize::new(0), round: AtomicUsize::new(0) };
-    let work = &work;
-    let mut workers = scratches.iter_mut().enumerate().map(|(index, scratch)| Worker { index, barrier, scratch });
-    let Some(mut first) = workers.next() else { return };
-    std::thread::scope(|scope| {
-        for mut worker in workers {
-            scope.spawn(move || work(&mut worker));
+/// A counter in a cache line of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Counter(AtomicU64);
+
+/// What a list's counter is made of: which group of which round, and how many of the list's blocks are taken.
+const TAKEN_BITS: u32 = 20;
+
+/// What the threads share.
+struct Progress {
+    /// Blocks done since the beginning.
+    done: Counter,
+    /// One for each list.
+    taken: Vec<Counter>,
+}
+
+/// Spins before a waiting thread lets others have its core.
+const SPINS: u32 = 2_048;
+
+impl Progress {
+    /// Waits until so many blocks are done; returns how many are.
+    fn wait(&self, blocks: u64) -> u64 {
+        let mut spins = 0;
+        loop {
+            let done = self.done.0.load(Ordering::Acquire);
+            if done >= blocks {
+                return done;
+            }
+            if spins < SPINS {
+                spins += 1;
+                std::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
         }
-        work(&mut first);
+    }
+
+    /// Takes the next block of a list, where there is one left in this group.
+    fn take(&self, list: usize, blocks: usize, group: u64) -> Option<usize> {
+        let counter = &self.taken[list].0;
+        let mut now = counter.load(Ordering::Relaxed);
+        loop {
+            let taken = match (now >> TAKEN_BITS).cmp(&group) {
+                // Nobody has taken anything of this group yet.
+                std::cmp::Ordering::Less => 0,
+                std::cmp::Ordering::Equal => now & ((1 << TAKEN_BITS) - 1),
+                // The group was done long ago.
+                std::cmp::Ordering::Greater => return None,
+            };
+            if taken >= blocks as u64 {
+                return None;
+            }
+            let next = (group << TAKEN_BITS) | (taken + 1);
+            match counter.compare_exchange_weak(now, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Some(taken as usize),
+                Err(other) => now = other,
+            }
+        }
+    }
+}
+
+/// Does everything in `schedule`, `times` times over, on as many threads as there are `scratches`, this one among them.
+pub(super) fn run(
+    schedule: &Schedule,
+    times: usize,
+    scratches: &mut [Vec<f32>],
+    work: impl Fn(usize, &mut Worker<'_>) + Sync,
+) {
+    let taken = scratches.iter().map(|_| Counter::default()).collect();
+    let (progress, work) = (&Progress { done: Counter::default(), taken }, &work);
+    let mut threads = scratches.iter_mut().enumerate();
+    let Some((_, first)) = threads.next() else { return };
+    std::thread::scope(|scope| {
+        for (thread, scratch) in threads {
+            scope.spawn(move || one_thread(thread, schedule, times, progress, scratch, work));
+        }
+        one_thread(0, schedule, times, progress, first, work);
     });
+}
+
+fn one_thread(
+    thread: usize,
+    schedule: &Schedule,
+    times: usize,
+    progress: &Progress,
+    scratch: &mut Vec<f32>,
+    work: &(impl Fn(usize, &mut Worker<'_>) + Sync),
+) {
+    let mut group_number = 0;
+    for round in 0..times as u64 {
+        let before = round * schedule.blocks;
+        for group in &schedule.groups {
+            group_number += 1;
+            if progress.wait(before + group.start) >= before + group.end {
+                continue;
+            }
+            let mut done = 0;
+            for list in (0..group.lists.len()).map(|step| (thread + step) % group.lists.len()) {
+                let blocks = &group.lists[list];
+                while let Some(block) = progress.take(list, blocks.len(), group_number) {
+                    let Block { task, part, parts } = blocks[block];
+                    work(task, &mut Worker { index: part, count: parts, scratch: &mut *scratch });
+                    done += 1;
+                }
+            }
+            // Whoever sees this sees what the blocks have written.
+            progress.done.0.fetch_add(done, Ordering::Release);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
 
     #[test]
     fn shares_cover_everything_once() {
-        let barrier = Barrier { workers: 3, arrived: AtomicUsize::new(0), round: AtomicUsize::new(0) };
         for count in [0, 1, 2, 15, 16, 17, 100, 1000] {
             for block in [1, 16] {
                 let mut next = 0;
                 for index in 0..3 {
-                    let share = Worker { index, barrier: &barrier, scratch: &mut Vec::new() }.share(count, block);
-                    assert_eq!(share.start, next, "count {count} block {block} worker {index}");
+                    let share = Worker { index, count: 3, scratch: &mut Vec::new() }.share(count, block);
+                    assert_eq!(share.start, next, "count {count} block {block} part {index}");
                     next = share.end;
                 }
                 assert_eq!(next, count);
@@ -106,21 +210,32 @@ mod tests {
         }
     }
 
+    /// Every block is done once a round, and never before the groups in front of it.
     #[test]
-    fn barriers_order_what_workers_do() {
-        // Each round every worker adds its share; without the barriers some worker would see an unfinished round.
-        let counter = AtomicUsize::new(0);
-        let wrong = AtomicUsize::new(0);
-        run(&mut vec![Vec::new(); 4], |worker| {
-            for round in 1..=1_000 {
-                counter.fetch_add(1, Ordering::Relaxed);
-                worker.meet();
-                if counter.load(Ordering::Relaxed) != round * 4 {
-                    wrong.fetch_add(1, Ordering::Relaxed);
+    fn groups_are_done_one_after_the_other_and_blocks_once() {
+        const ROUNDS: usize = 2_000;
+        for threads in [1, 2, 4] {
+            let mut schedule = Schedule::default();
+            schedule.push(&[(0, 1)], threads);
+            schedule.push(&[(1, 7), (2, 2)], threads);
+            schedule.push(&[(3, 4)], threads);
+            let parts = [1, 7, 2, 4];
+            let done = parts.map(|_| AtomicUsize::new(0));
+            let wrong = AtomicUsize::new(0);
+            run(&schedule, ROUNDS, &mut vec![Vec::new(); threads], |task, worker| {
+                let count = |task: usize| done[task].load(Ordering::Relaxed);
+                let round = count(task) / parts[task];
+                let before = [vec![3], vec![0], vec![0], vec![1, 2]];
+                for &earlier in &before[task] {
+                    // The last group of the round before, or an earlier one of this round, in full.
+                    let rounds = if task == 0 { round } else { round + 1 };
+                    wrong.fetch_add(usize::from(count(earlier) != rounds * parts[earlier]), Ordering::Relaxed);
                 }
-                worker.meet();
-            }
-        });
-        assert_eq!(wrong.load(Ordering::Relaxed), 0);
+                assert!(worker.index < parts[task] && worker.count == parts[task]);
+                done[task].fetch_add(1, Ordering::Relaxed);
+            });
+            assert_eq!(done.map(AtomicUsize::into_inner), parts.map(|parts| parts * ROUNDS), "{threads} threads");
+            assert_eq!(wrong.into_inner(), 0, "{threads} threads");
+        }
     }
 }
