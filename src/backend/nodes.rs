@@ -51,6 +51,12 @@ impl Nodes {
         }
         nodes
     }
+
+    /// The nodes, then the spare pairs: each as a share of the reach.
+    pub(super) fn positions(&self) -> impl Iterator<Item = f32> + '_ {
+        let spare = self.checks[..self.check_count].iter().map(|check| check.position);
+        self.position[..self.count].iter().copied().chain(spare)
+    }
 }
 
 #[cfg(test)]

@@ -1,114 +1,167 @@
 //! Products of a mini-batch whose inputs that are not zero are listed: what a zero would add is not added.
 //!
 //! Floor for `z` inputs that are not zero and `U` units: `z U` multiply-adds, each with one load (forward) or a load and
-//! a store (gradient) of 16 lanes.
+//! a store (gradient). Units are taken in blocks so narrow that the weights of all inputs for one block, or the sums of
+//! one thread's inputs, stay in the first-level cache while all samples pass by.
 
+use std::ops::Range;
+
+use super::lanes::{load, store};
 use super::math::LANES;
 use super::memory::View;
 use super::nonzeros::Nonzeros;
 use super::simd::{Float, vectorized};
 use super::team::Worker;
 use crate::backend::op::Matmul;
+use crate::backend::tensor::Tensor;
 
-/// Vectors of a row that are worked on together: enough to hide what one multiply-add takes.
-const VECTORS: usize = 4;
+/// Vectors of a block of units.
+const VECTORS: usize = 2;
 
-/// `out[n, :] = bias + sum_i x[n, i] w[i, :]`
-pub(super) fn forward(op: &Matmul, nonzeros: &Nonzeros, view: &View<'_>, worker: &mut Worker<'_>) {
-    let [samples, _, units] = op.shape();
-    if units < LANES || !nonzeros.are_few(view) {
+/// Units of a block: a row of the weights in it.
+type Block = [[f32; LANES]; VECTORS];
+
+/// Units of a block.
+const WIDTH: usize = VECTORS * LANES;
+
+/// The first units of a row as a block, and whatever is behind them.
+#[inline(always)]
+fn block(from: &[f32]) -> Block {
+    std::array::from_fn(|vector| load(from.get(vector * LANES..).unwrap_or_default()))
+}
+
+/// Writes a block from the start of a row on, as far as there is room.
+#[inline(always)]
+fn unblock(from: &Block, to: &mut [f32]) {
+    for (vector, from) in from.iter().enumerate() {
+        store(from, to.get_mut(vector * LANES..).unwrap_or_default());
+    }
+}
+
+/// The shape of a weight `[inputs, units]` cut into blocks of units: `[blocks * inputs, WIDTH]`. What fills up the last
+/// block means nothing.
+pub(super) fn packed_shape(weight: Tensor) -> (usize, usize) {
+    (weight.columns.div_ceil(WIDTH) * weight.rows, WIDTH)
+}
+
+/// Cuts a weight into blocks of units.
+pub(super) fn pack(weight: Tensor, packed: Tensor, view: &View<'_>, worker: &mut Worker<'_>) {
+    let units = weight.columns;
+    let share = worker.share(weight.rows, 1);
+    let from = &view.floats(weight)[share.start * units..share.end * units];
+    for (number, first) in (0..units).step_by(WIDTH).enumerate() {
+        let begin = number * weight.rows;
+        // SAFETY: this worker's inputs in each block, each taken once.
+        let to = unsafe { view.floats_mut(packed, (begin + share.start) * WIDTH..(begin + share.end) * WIDTH) };
+        pack_rows(from, units, first, blocks_mut(to));
+    }
+}
+
+vectorized! {
+    /// The columns from `first` on of rows of `units`, each as a block.
+    fn pack_rows(from: &[f32], units: usize, first: usize, to: &mut [Block]) = pack_rows_body
+}
+
+#[inline(always)]
+fn pack_rows_body<F: Float>(from: &[f32], units: usize, first: usize, to: &mut [Block]) {
+    for (row, to) in to.iter_mut().enumerate() {
+        *to = block(&from[row * units + first..]);
+    }
+}
+
+fn blocks(floats: &[f32]) -> &[Block] {
+    floats.as_chunks::<LANES>().0.as_chunks::<VECTORS>().0
+}
+
+fn blocks_mut(floats: &mut [f32]) -> &mut [Block] {
+    floats.as_chunks_mut::<LANES>().0.as_chunks_mut::<VECTORS>().0
+}
+
+/// `out[n, :] = bias + sum_i x[n, i] w[i, :]`, with the weight as [`pack`] has left it.
+pub(super) fn forward(op: &Matmul, nonzeros: &Nonzeros, packed: Tensor, view: &View<'_>, worker: &mut Worker<'_>) {
+    let [samples, inputs, units] = op.shape();
+    if !nonzeros.are_few(view) {
         return super::matmul::run(op, view, worker);
     }
     let share = worker.share(samples, 1);
     // SAFETY: this worker's samples, taken once.
     let out = unsafe { view.floats_mut(op.out, share.start * units..share.end * units) };
-    let (weight, bias) = (view.floats(op.b), op.bias.map(|bias| view.floats(bias)));
-    // A block of columns for all samples, then the next: the weights of one block stay in the cache.
-    for first in (0..units).step_by(VECTORS * LANES) {
-        for (out, n) in out.chunks_exact_mut(units).zip(share.clone()) {
-            let (places, values) = nonzeros.row(view, n);
-            weigh(places, values, weight, bias, first, out);
-        }
+    let (packed, bias) = (blocks(view.floats(packed)), op.bias.map(|bias| view.floats(bias)));
+    // The last block first: what it writes beyond the end of a row is the beginning of the next one.
+    for (number, first) in (0..units).step_by(WIDTH).enumerate().rev() {
+        let weight = &packed[number * inputs..(number + 1) * inputs];
+        let begin = bias.map_or_else(Block::default, |bias| block(&bias[first..]));
+        forward_block(&Lists { nonzeros, view, samples: share.clone() }, weight, &begin, first, units, out);
     }
 }
 
-/// Where the vectors of a block of columns begin: the last one may overlap the one before it, so that it ends where the
-/// row does.
-#[inline(always)]
-fn starts<const V: usize>(first: usize, units: usize) -> [usize; V] {
-    std::array::from_fn(|vector| (first + vector * LANES).min(units - LANES))
+/// The lists of some samples.
+struct Lists<'a> {
+    nonzeros: &'a Nonzeros,
+    view: &'a View<'a>,
+    samples: Range<usize>,
 }
 
 vectorized! {
-    /// One sample's sums over its listed inputs, for a block of columns.
-    fn weigh(places: &[u32], values: &[f32], weight: &[f32], bias: Option<&[f32]>, first: usize, out: &mut [f32])
-        = weigh_body
+    /// The block of columns from `first` on of the outputs `[samples, units]`.
+    fn forward_block(
+        lists: &Lists<'_>,
+        weight: &[Block],
+        begin: &Block,
+        first: usize,
+        units: usize,
+        out: &mut [f32],
+    ) = forward_block_body
 }
 
 #[inline(always)]
-fn weigh_body<F: Float>(
-    places: &[u32],
-    values: &[f32],
-    weight: &[f32],
-    bias: Option<&[f32]>,
+fn forward_block_body<F: Float>(
+    lists: &Lists<'_>,
+    weight: &[Block],
+    begin: &Block,
     first: usize,
+    units: usize,
     out: &mut [f32],
 ) {
-    match (out.len() - first).div_ceil(LANES) {
-        1 => weigh_vectors::<F, 1>(places, values, weight, bias, first, out),
-        2 => weigh_vectors::<F, 2>(places, values, weight, bias, first, out),
-        3 => weigh_vectors::<F, 3>(places, values, weight, bias, first, out),
-        _ => weigh_vectors::<F, VECTORS>(places, values, weight, bias, first, out),
+    for (row, n) in lists.samples.clone().enumerate() {
+        let (places, values) = lists.nonzeros.row(lists.view, n);
+        let mut sums = *begin;
+        weigh::<F>(places, values, weight, &mut sums);
+        unblock(&sums, &mut out[row * units + first..]);
     }
 }
 
+/// Adds one sample's listed inputs times their weights.
 #[inline(always)]
-fn weigh_vectors<F: Float, const V: usize>(
-    places: &[u32],
-    values: &[f32],
-    weight: &[f32],
-    bias: Option<&[f32]>,
-    first: usize,
-    out: &mut [f32],
-) {
-    let units = out.len();
-    let starts = starts::<V>(first, units);
-    // Two sums side by side, since each addition waits for the one before it.
-    let mut sums = [[[0.0f32; LANES]; V]; 2];
-    if let Some(bias) = bias {
-        for (sum, &start) in sums[0].iter_mut().zip(&starts) {
-            sum.copy_from_slice(&bias[start..start + LANES]);
+fn weigh<F: Float>(places: &[u32], values: &[f32], weight: &[Block], sums: &mut Block) {
+    // Four sums side by side, since each addition waits for the one before it.
+    const SUMS: usize = 4;
+    let mut partial = [Block::default(); SUMS];
+    let (fours, rest) = places.as_chunks::<SUMS>();
+    let (four_values, rest_values) = values.as_chunks::<SUMS>();
+    for (places, values) in fours.iter().zip(four_values) {
+        for term in 0..SUMS {
+            add::<F>(values[term], &weight[places[term] as usize], &mut partial[term]);
         }
     }
-    let mut pairs = places.chunks_exact(2).zip(values.chunks_exact(2));
-    for (places, values) in &mut pairs {
-        for ((sums, &place), &x) in sums.iter_mut().zip(places).zip(values) {
-            add_row::<F, V>(weight, place as usize * units, &starts, x, sums);
-        }
+    for (&place, &value) in rest.iter().zip(rest_values) {
+        add::<F>(value, &weight[place as usize], &mut partial[0]);
     }
-    if places.len() % 2 == 1 {
-        let last = places.len() - 1;
-        add_row::<F, V>(weight, places[last] as usize * units, &starts, values[last], &mut sums[0]);
-    }
-    for (vector, &start) in starts.iter().enumerate() {
+    let [a, b, c, d] = &partial;
+    for vector in 0..VECTORS {
         for lane in 0..LANES {
-            out[start + lane] = sums[0][vector][lane] + sums[1][vector][lane];
+            let listed = (a[vector][lane] + b[vector][lane]) + (c[vector][lane] + d[vector][lane]);
+            sums[vector][lane] += listed;
         }
     }
 }
 
+/// `sums += x row`
 #[inline(always)]
-fn add_row<F: Float, const V: usize>(
-    weight: &[f32],
-    row: usize,
-    starts: &[usize; V],
-    x: f32,
-    sums: &mut [[f32; LANES]; V],
-) {
-    for (sum, &start) in sums.iter_mut().zip(starts) {
-        let weight = &weight[row + start..row + start + LANES];
+fn add<F: Float>(x: f32, row: &Block, sums: &mut Block) {
+    for (sum, row) in sums.iter_mut().zip(row) {
         for lane in 0..LANES {
-            sum[lane] = F::mul_add(x, weight[lane], sum[lane]);
+            sum[lane] = F::mul_add(x, row[lane], sum[lane]);
         }
     }
 }
@@ -116,78 +169,65 @@ fn add_row<F: Float, const V: usize>(
 /// `out[i, :] = sum_n x[n, i] delta[n, :]`, the samples in order.
 pub(super) fn gradient(op: &Matmul, nonzeros: &Nonzeros, view: &View<'_>, worker: &mut Worker<'_>) {
     let [inputs, samples, units] = op.shape();
-    if units < LANES || !nonzeros.are_few(view) {
+    if !nonzeros.are_few(view) {
         return super::matmul::run(op, view, worker);
     }
     let share = worker.share(inputs, 1);
     // SAFETY: this worker's inputs, taken once.
     let out = unsafe { view.floats_mut(op.out, share.start * units..share.end * units) };
-    out.fill(0.0);
     let delta = view.floats(op.b);
-    for first in (0..units).step_by(VECTORS * LANES) {
-        for n in 0..samples {
-            let (places, values) = nonzeros.row(view, n);
-            let (begin, end) = (
-                places.partition_point(|&place| (place as usize) < share.start),
-                places.partition_point(|&place| (place as usize) < share.end),
-            );
-            let delta = &delta[n * units..(n + 1) * units];
-            spread(&places[begin..end], &values[begin..end], delta, first, share.start, out);
-        }
+    let scratch = worker.scratch((share.len() + 1) * WIDTH);
+    // From the next cache line on, so that no row lies across more of them than it must.
+    let aligned = scratch.as_ptr().align_offset(64).min(WIDTH);
+    let scratch = &mut scratch[aligned..aligned + share.len() * WIDTH];
+    let sums = blocks_mut(scratch);
+    // The last block first, as above.
+    for first in (0..units).step_by(WIDTH).rev() {
+        let lists = Lists { nonzeros, view, samples: 0..samples };
+        gradient_block(&lists, inputs, share.clone(), delta, first, units, sums, out);
     }
 }
 
 vectorized! {
-    /// Adds one sample's part to the rows of its listed inputs, for a block of columns; row `origin` is the first of `out`.
-    fn spread(places: &[u32], values: &[f32], delta: &[f32], first: usize, origin: usize, out: &mut [f32]) = spread_body
+    /// The block of columns from `first` on of the rows `range` of the gradient; `sums` has room for them.
+    fn gradient_block(
+        lists: &Lists<'_>,
+        inputs: usize,
+        range: Range<usize>,
+        delta: &[f32],
+        first: usize,
+        units: usize,
+        sums: &mut [Block],
+        out: &mut [f32],
+    ) = gradient_block_body
 }
 
 #[inline(always)]
-fn spread_body<F: Float>(
-    places: &[u32],
-    values: &[f32],
+fn gradient_block_body<F: Float>(
+    lists: &Lists<'_>,
+    inputs: usize,
+    range: Range<usize>,
     delta: &[f32],
     first: usize,
-    origin: usize,
+    units: usize,
+    sums: &mut [Block],
     out: &mut [f32],
 ) {
-    match (delta.len() - first).div_ceil(LANES) {
-        1 => spread_vectors::<F, 1>(places, values, delta, first, origin, out),
-        2 => spread_vectors::<F, 2>(places, values, delta, first, origin, out),
-        3 => spread_vectors::<F, 3>(places, values, delta, first, origin, out),
-        _ => spread_vectors::<F, VECTORS>(places, values, delta, first, origin, out),
+    sums.fill(Block::default());
+    for n in lists.samples.clone() {
+        let (places, values) = lists.nonzeros.row(lists.view, n);
+        let before = |end: usize| match end {
+            0 => 0,
+            _ if end == inputs => places.len(),
+            _ => places.partition_point(|&place| (place as usize) < end),
+        };
+        let (begin, end) = (before(range.start), before(range.end));
+        let delta = block(&delta[n * units + first..]);
+        for (&place, &x) in places[begin..end].iter().zip(&values[begin..end]) {
+            add::<F>(x, &delta, &mut sums[place as usize - range.start]);
+        }
     }
-}
-
-#[inline(always)]
-fn spread_vectors<F: Float, const V: usize>(
-    places: &[u32],
-    values: &[f32],
-    delta: &[f32],
-    first: usize,
-    origin: usize,
-    out: &mut [f32],
-) {
-    let units = delta.len();
-    let starts = starts::<V>(first, units);
-    let mut factors = [[0.0f32; LANES]; V];
-    for (factor, &start) in factors.iter_mut().zip(&starts) {
-        factor.copy_from_slice(&delta[start..start + LANES]);
-    }
-    for (&place, &x) in places.iter().zip(values) {
-        let row = &mut out[(place as usize - origin) * units..][..units];
-        // All vectors are read before any is written: the last one may overlap the one before it.
-        let mut sums = [[0.0f32; LANES]; V];
-        for (sum, &start) in sums.iter_mut().zip(&starts) {
-            sum.copy_from_slice(&row[start..start + LANES]);
-        }
-        for (sum, factor) in sums.iter_mut().zip(&factors) {
-            for lane in 0..LANES {
-                sum[lane] = F::mul_add(x, factor[lane], sum[lane]);
-            }
-        }
-        for (sum, &start) in sums.iter().zip(&starts) {
-            row[start..start + LANES].copy_from_slice(sum);
-        }
+    for (row, sums) in sums.iter().enumerate() {
+        unblock(sums, &mut out[row * units + first..]);
     }
 }

@@ -45,29 +45,41 @@ impl Units {
 
     /// `phi(a + s) - phi(a)`
     #[inline(always)]
-    pub(super) fn change<F: Float>(&self, s: &Lanes) -> Lanes {
+    pub(super) fn change<F: Float>(&self, shift: &Shift) -> Lanes {
         let mut d = [0.0; LANES];
         match self.activation {
+            Activation::Sigmoid if shift.small => {
+                for lane in 0..LANES {
+                    let e = shift.growth[lane];
+                    d[lane] = self.slope[lane] * e * math::small_inverse::<F>(self.value[lane] * e);
+                }
+            }
             Activation::Sigmoid => {
                 // 1 + z expm1(s) as c + z exp(s): it keeps its precision where a shift leads from one end to the other.
                 for lane in 0..LANES {
-                    let (e, power) = (math::expm1::<F>(s[lane]), math::exp::<F>(s[lane]));
+                    let (e, power) = (shift.growth[lane], shift.factor[lane]);
                     d[lane] = self.slope[lane] * e / F::mul_add(self.value[lane], power, self.rest[lane]);
+                }
+            }
+            Activation::Tanh if shift.small => {
+                for lane in 0..LANES {
+                    let u = shift.growth[lane];
+                    d[lane] = self.slope[lane] * u * math::small_inverse::<F>(self.value[lane] * u);
                 }
             }
             Activation::Tanh => {
                 // Where t and u have opposite signs, 1 + t u is (1 - |t|) + |t| (1 - |u|), which does not cancel.
                 for lane in 0..LANES {
-                    let (u, square) = math::tanh::<F>(s[lane]);
+                    let (u, rest) = (shift.growth[lane], shift.factor[lane]);
                     let t = self.value[lane];
-                    let opposite = F::mul_add(t.abs(), square / (1.0 + u.abs()), self.rest[lane]);
+                    let opposite = F::mul_add(t.abs(), rest, self.rest[lane]);
                     let denominator = if t * u < 0.0 { opposite } else { F::mul_add(t, u, 1.0) };
                     d[lane] = self.slope[lane] * u / denominator;
                 }
             }
             Activation::Relu => {
                 for lane in 0..LANES {
-                    let (a, s) = (self.a[lane], s[lane]);
+                    let (a, s) = (self.a[lane], shift.s[lane]);
                     let moved = a + s;
                     let crossed = if a > 0.0 { -a } else { moved };
                     d[lane] = if a > 0.0 && moved > 0.0 {
@@ -79,10 +91,60 @@ impl Units {
                     };
                 }
             }
-            Activation::Identity => d = *s,
+            Activation::Identity => d = shift.s,
         }
         d
     }
+}
+
+/// A shift of pre-activations, and what the activations' changes need of it whatever the unit.
+#[derive(Clone, Copy)]
+pub(super) struct Shift {
+    s: Lanes,
+    /// `expm1(s)` for sigmoid, `tanh(s)` for tanh.
+    growth: Lanes,
+    /// `exp(s)` for sigmoid, `1 - |tanh(s)|` for tanh.
+    factor: Lanes,
+    /// Whether every `growth` is so small that short forms are as good.
+    small: bool,
+}
+
+impl Shift {
+    #[inline(always)]
+    pub(super) fn new<F: Float>(activation: Activation, s: Lanes) -> Self {
+        let (mut growth, mut factor) = (s, [0.0; LANES]);
+        match activation {
+            Activation::Sigmoid => {
+                growth = map(&s, |s| math::expm1::<F>(s));
+                factor = map(&s, |s| math::exp::<F>(s));
+            }
+            Activation::Tanh => {
+                for lane in 0..LANES {
+                    let (u, square) = math::tanh::<F>(s[lane]);
+                    (growth[lane], factor[lane]) = (u, square / (1.0 + u.abs()));
+                }
+            }
+            Activation::Relu | Activation::Identity => {}
+        }
+        Self { s, growth, factor, small: largest_magnitude(&growth) <= math::SMALL }
+    }
+}
+
+/// The largest magnitude of all lanes; a NaN counts as larger than everything.
+#[inline(always)]
+pub(super) fn largest_magnitude(x: &Lanes) -> f32 {
+    // Without their sign, the bits of floats are in the order of their values, and whole numbers have a maximum that
+    // does not depend on the order: one that the compiler may take lane by lane.
+    f32::from_bits(x.iter().fold(0, |most, x| most.max(x.to_bits() & 0x7fff_ffff)))
+}
+
+/// By how much the logits move, to the one side and to the other.
+// A trait and no closure: a closure is not compiled for the vector unit of its caller.
+pub(super) trait Moves {
+    /// How much logit `k` moves.
+    fn of(&self, k: usize) -> [Lanes; 2];
+    /// How much more than logit `reference` it does.
+    fn against(&self, k: usize, reference: usize) -> [Lanes; 2];
 }
 
 /// One sample's unperturbed outputs.
@@ -108,87 +170,118 @@ impl<'a> Sample<'a> {
         Self { output, y, target, reference: largest(y), miss }
     }
 
-    /// `L(d) - L(0)` where logit `k` moves by `d * weight(k)`, lane by lane.
+    /// `L(+) - L(-)`, lane by lane. With `small` no logit moves by more than [`math::SMALL`] against another.
     #[inline(always)]
-    pub(super) fn change<F: Float>(&self, d: &Lanes, weight: impl Fn(usize) -> Lanes) -> Lanes {
+    pub(super) fn difference<F: Float>(&self, small: bool, moves: &impl Moves) -> Lanes {
         match self.output {
-            OutputLoss::CrossEntropy { epsilon } => self.cross_entropy::<F>(epsilon, d, weight),
-            OutputLoss::SoftmaxSumOfSquares => self.softmax_squares::<F>(d, weight),
-            OutputLoss::SumOfSquares => self.squares::<F>(d, weight),
+            OutputLoss::CrossEntropy { epsilon } if small => self.cross_entropy::<F, true>(epsilon, moves),
+            OutputLoss::CrossEntropy { epsilon } => self.cross_entropy::<F, false>(epsilon, moves),
+            OutputLoss::SoftmaxSumOfSquares if small => self.softmax_squares::<F, true>(moves),
+            OutputLoss::SoftmaxSumOfSquares => self.softmax_squares::<F, false>(moves),
+            OutputLoss::SumOfSquares => self.squares::<F>(moves),
         }
     }
 
+    /// `sum_k p_k expm1(D_k - D_reference)` to both sides.
     #[inline(always)]
-    fn cross_entropy<F: Float>(&self, epsilon: f32, d: &Lanes, weight: impl Fn(usize) -> Lanes) -> Lanes {
+    fn growths<F: Float, const SHORT: bool>(&self, reference: usize, moves: &impl Moves) -> [Lanes; 2] {
+        let mut sums = [[0.0; LANES]; 2];
+        for (k, &p) in self.y.iter().enumerate() {
+            if k != reference {
+                let sides = moves.against(k, reference);
+                for (sum, moved) in sums.iter_mut().zip(&sides) {
+                    for lane in 0..LANES {
+                        sum[lane] = F::mul_add(p, expm1::<F, SHORT>(moved[lane]), sum[lane]);
+                    }
+                }
+            }
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn cross_entropy<F: Float, const SHORT: bool>(&self, epsilon: f32, moves: &impl Moves) -> Lanes {
         if self.target >= self.y.len() {
             return [f32::NAN; LANES];
         }
-        let base = weight(self.target);
-        let mut sum = [0.0; LANES];
-        for (k, &p) in self.y.iter().enumerate() {
-            if k != self.target {
-                let w = weight(k);
-                for lane in 0..LANES {
-                    sum[lane] = F::mul_add(p, math::expm1::<F>(d[lane] * (w[lane] - base[lane])), sum[lane]);
-                }
-            }
-        }
+        let sums = self.growths::<F, SHORT>(self.target, moves);
+        let mut out = [0.0; LANES];
         if epsilon == 0.0 {
-            return map(&sum, |s| math::ln1p::<F>(s));
+            for lane in 0..LANES {
+                out[lane] = ln1p::<F, SHORT>(sums[0][lane]) - ln1p::<F, SHORT>(sums[1][lane]);
+            }
+            return out;
         }
         let share = self.y[self.target] / (self.y[self.target] + epsilon);
-        map(&sum, |s| -math::ln1p::<F>(-share * s / (1.0 + s)))
+        let side = |s: f32| ln1p::<F, SHORT>(-share * s * inverse::<F, SHORT>(s));
+        for lane in 0..LANES {
+            out[lane] = side(sums[1][lane]) - side(sums[0][lane]);
+        }
+        out
     }
 
     #[inline(always)]
-    fn softmax_squares<F: Float>(&self, d: &Lanes, weight: impl Fn(usize) -> Lanes) -> Lanes {
-        let base = weight(self.reference);
-        let growth = |k: usize| {
-            let w = weight(k);
-            let mut e = [0.0; LANES];
-            for lane in 0..LANES {
-                e[lane] = math::expm1::<F>(d[lane] * (w[lane] - base[lane]));
-            }
-            e
-        };
-        let mut sum = [0.0; LANES];
+    fn softmax_squares<F: Float, const SHORT: bool>(&self, moves: &impl Moves) -> Lanes {
+        let sums = self.growths::<F, SHORT>(self.reference, moves);
+        let inverses = [map(&sums[0], |s| inverse::<F, SHORT>(s)), map(&sums[1], |s| inverse::<F, SHORT>(s))];
+        let mut changes = [[0.0; LANES]; 2];
         for (k, &p) in self.y.iter().enumerate() {
-            if k != self.reference {
-                let e = growth(k);
+            // The reference's own moves against itself are 0, and so is their growth.
+            let moved = moves.against(k, self.reference);
+            let difference = self.miss_of(k);
+            for side in 0..2 {
                 for lane in 0..LANES {
-                    sum[lane] = F::mul_add(p, e[lane], sum[lane]);
+                    let e = expm1::<F, SHORT>(moved[side][lane]);
+                    let dy = p * (e - sums[side][lane]) * inverses[side][lane];
+                    changes[side][lane] = F::mul_add(dy, F::mul_add(0.5, dy, difference), changes[side][lane]);
                 }
             }
         }
-        let inverse = map(&sum, |s| 1.0 / (1.0 + s));
-        let mut change = [0.0; LANES];
-        for (k, &p) in self.y.iter().enumerate() {
-            let e = if k == self.reference { [0.0; LANES] } else { growth(k) };
-            let difference = self.difference(k);
-            for lane in 0..LANES {
-                let dy = p * (e[lane] - sum[lane]) * inverse[lane];
-                change[lane] = F::mul_add(dy, F::mul_add(0.5, dy, difference), change[lane]);
-            }
-        }
-        change
+        minus(&changes)
     }
 
     #[inline(always)]
-    fn squares<F: Float>(&self, d: &Lanes, weight: impl Fn(usize) -> Lanes) -> Lanes {
-        let mut change = [0.0; LANES];
+    fn squares<F: Float>(&self, moves: &impl Moves) -> Lanes {
+        let mut changes = [[0.0; LANES]; 2];
         for k in 0..self.y.len() {
-            let (w, difference) = (weight(k), self.difference(k));
-            for lane in 0..LANES {
-                let moved = d[lane] * w[lane];
-                change[lane] = F::mul_add(moved, F::mul_add(0.5, moved, difference), change[lane]);
+            let (moved, difference) = (moves.of(k), self.miss_of(k));
+            for (change, moved) in changes.iter_mut().zip(&moved) {
+                for lane in 0..LANES {
+                    change[lane] = F::mul_add(moved[lane], F::mul_add(0.5, moved[lane], difference), change[lane]);
+                }
             }
         }
-        change
+        minus(&changes)
     }
 
     /// `y_k - t_k`
     #[inline(always)]
-    fn difference(&self, k: usize) -> f32 {
+    fn miss_of(&self, k: usize) -> f32 {
         if k == self.target { self.miss } else { self.y[k] }
     }
+}
+
+#[inline(always)]
+fn minus(sides: &[Lanes; 2]) -> Lanes {
+    let mut out = [0.0; LANES];
+    for lane in 0..LANES {
+        out[lane] = sides[0][lane] - sides[1][lane];
+    }
+    out
+}
+
+#[inline(always)]
+fn expm1<F: Float, const SHORT: bool>(x: f32) -> f32 {
+    if SHORT { math::small_expm1::<F>(x) } else { math::expm1::<F>(x) }
+}
+
+#[inline(always)]
+fn ln1p<F: Float, const SHORT: bool>(s: f32) -> f32 {
+    if SHORT { math::small_ln1p::<F>(s) } else { math::ln1p::<F>(s) }
+}
+
+/// `1 / (1 + s)`
+#[inline(always)]
+fn inverse<F: Float, const SHORT: bool>(s: f32) -> f32 {
+    if SHORT { math::small_inverse::<F>(s) } else { 1.0 / (1.0 + s) }
 }

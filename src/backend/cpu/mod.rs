@@ -10,6 +10,7 @@ mod cross_entropy;
 mod curve_features;
 mod fill;
 mod gather;
+mod lanes;
 mod listed;
 mod loss_change;
 mod loss_gradient;
@@ -34,12 +35,11 @@ mod update;
 use std::collections::HashMap;
 
 use self::memory::{Storage, View};
-use self::nonzeros::Nonzeros;
 use self::plan::{Plan, Task};
 use self::team::Worker;
 use super::op::Op;
 use super::recording::Recording;
-use super::tensor::{BufferId, Span, Tensor, Words};
+use super::tensor::{BufferId, Span};
 use super::{Backend, ProgramId, ReadId};
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::{Error, Result};
@@ -83,19 +83,10 @@ impl CpuBackend {
         Error::Driver { device: self.info.name.clone(), action: action.into(), reason: reason.into() }
     }
 
-    /// Room for lists of what is not zero in such inputs.
-    fn allocate_lists(&mut self, inputs: Tensor) -> Result<Nonzeros> {
-        let (rows, columns) = (inputs.rows, inputs.columns);
-        let counts = Words { buffer: self.allocate(rows * 4, "counts of inputs")?, offset: 0, len: rows };
-        let places = Words { buffer: self.allocate(rows * columns * 4, "listed inputs")?, offset: 0, len: rows * columns };
-        let values = Tensor { buffer: self.allocate(rows * columns * 4, "listed values")?, offset: 0, rows, columns };
-        Ok(Nonzeros { counts, places, values })
-    }
-
     /// Gives back what was allocated for a program.
     fn release(&mut self, plan: &Plan) {
-        for span in plan.lists.iter().flat_map(Nonzeros::spans) {
-            self.buffers[span.buffer.0 as usize] = None;
+        for buffer in &plan.buffers {
+            self.buffers[buffer.0 as usize] = None;
         }
     }
 
@@ -173,7 +164,8 @@ impl Backend for CpuBackend {
                 self.check_span(&action, span)?;
             }
         }
-        let plan = Plan::new(recording, self.scratches.len(), |inputs| self.allocate_lists(inputs))?;
+        let threads = self.scratches.len();
+        let plan = Plan::new(recording, threads, &mut |floats| self.allocate(floats * 4, "a program"))?;
         let id = self.id();
         self.programs.insert(id, plan);
         Ok(ProgramId(id))
@@ -207,7 +199,8 @@ impl Task {
         match self {
             Self::Op(op) => execute(op, view, worker),
             Self::Gather(op, nonzeros) => gather::run_and_list(op, nonzeros, view, worker),
-            Self::Forward(op, nonzeros) => listed::forward(op, nonzeros, view, worker),
+            Self::Pack(weight, packed) => listed::pack(*weight, *packed, view, worker),
+            Self::Forward(op, nonzeros, packed) => listed::forward(op, nonzeros, *packed, view, worker),
             Self::Gradient(op, nonzeros) => listed::gradient(op, nonzeros, view, worker),
         }
     }

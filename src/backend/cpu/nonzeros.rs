@@ -1,24 +1,33 @@
 //! The inputs of a mini-batch that are not zero, sample by sample.
 
-use crate::backend::tensor::{Span, Tensor, Words};
-
 use super::memory::View;
+use crate::backend::tensor::{Span, Tensor, Words};
 
 /// For each sample how many inputs are not zero, which ones in ascending order, and their values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Nonzeros {
     /// `[N]`
     pub(super) counts: Words,
-    /// `[N * I]`: those of a sample begin at a multiple of `I`.
+    /// `[N * room]`: those of a sample begin at a multiple of `room`.
     pub(super) places: Words,
-    /// `[N, I]`, likewise.
+    /// `[N, room]`, likewise.
     pub(super) values: Tensor,
+    /// `I`
+    pub(super) inputs: usize,
 }
+
+/// What a sample's list may be written beyond its end: a vector's worth.
+const SLACK: usize = 16;
 
 /// The share of inputs other than zero above which a dense product is faster.
 const MOST: f32 = 0.6;
 
 impl Nonzeros {
+    /// Entries that a list of so many inputs has room for.
+    pub(super) fn room(inputs: usize) -> usize {
+        (inputs + SLACK).next_multiple_of(SLACK)
+    }
+
     pub(super) fn spans(&self) -> [Span; 3] {
         [self.counts.span(), self.places.span(), self.values.span()]
     }
@@ -34,6 +43,6 @@ impl Nonzeros {
     /// result does not depend on who asks.
     pub(super) fn are_few(&self, view: &View<'_>) -> bool {
         let listed: u32 = view.words(self.counts).iter().sum();
-        listed as f32 <= MOST * self.values.len() as f32
+        listed as f32 <= MOST * (self.values.rows * self.inputs) as f32
     }
 }

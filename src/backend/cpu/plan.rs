@@ -3,12 +3,15 @@
 //! A mini-batch that is gathered from bytes is mostly zeros (81% of MNIST). Where a recording multiplies what it has
 //! gathered, the gathering also lists the inputs that are not zero, and the products go through the lists.
 
+use std::collections::HashMap;
+
+use super::listed::packed_shape;
 use super::nonzeros::Nonzeros;
 use super::team::Schedule;
 use crate::Result;
 use crate::backend::op::{Gather, Matmul, Op};
 use crate::backend::recording::Recording;
-use crate::backend::tensor::{BufferId, Span, Tensor};
+use crate::backend::tensor::{BufferId, Span, Tensor, Words};
 
 /// One step of a program.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +20,10 @@ pub(super) enum Task {
     Op(Op),
     /// A gathering that also lists what is not zero.
     Gather(Gather, Nonzeros),
-    /// A product of the listed inputs with a weight.
-    Forward(Matmul, Nonzeros),
+    /// A weight cut into blocks of units: from here to there.
+    Pack(Tensor, Tensor),
+    /// A product of the listed inputs with a weight, which was packed.
+    Forward(Matmul, Nonzeros, Tensor),
     /// A product of the listed inputs, transposed, with something by samples: a weight's gradient.
     Gradient(Matmul, Nonzeros),
 }
@@ -27,8 +32,8 @@ pub(super) enum Task {
 pub(super) struct Plan {
     pub(super) tasks: Vec<Task>,
     pub(super) schedule: Schedule,
-    /// Lists that were allocated for it.
-    pub(super) lists: Vec<Nonzeros>,
+    /// Buffers of its own.
+    pub(super) buffers: Vec<BufferId>,
 }
 
 /// Floating-point operations below which another thread is not worth calling: a few microseconds.
@@ -38,45 +43,79 @@ const WORTH_SHARING: usize = 40_000;
 const PARTS_EACH: usize = 2;
 
 impl Plan {
-    /// Plans for so many threads. `allocate` makes room for lists of inputs of that shape.
+    /// Plans for so many threads. `allocate` gives buffers of so many floats.
     pub(super) fn new(
         recording: &Recording,
         threads: usize,
-        mut allocate: impl FnMut(Tensor) -> Result<Nonzeros>,
+        allocate: &mut dyn FnMut(usize) -> Result<BufferId>,
     ) -> Result<Self> {
         let ops = recording.ops();
-        let mut tasks: Vec<Task> = ops.iter().cloned().map(Task::Op).collect();
-        let mut lists = Vec::new();
+        let mut plan = Self { tasks: Vec::new(), schedule: Schedule::default(), buffers: Vec::new() };
+        let mut listed: HashMap<usize, Nonzeros> = HashMap::new();
         for (index, op) in ops.iter().enumerate() {
-            let Op::Gather(gather) = op else { continue };
-            let products = products_of(ops, index, gather)?;
-            if products.is_empty() {
-                continue;
-            }
-            let nonzeros = allocate(gather.inputs)?;
-            lists.push(nonzeros);
-            tasks[index] = Task::Gather(*gather, nonzeros);
-            for (index, product) in products {
-                tasks[index] =
-                    if product.transpose_a { Task::Gradient(product, nonzeros) } else { Task::Forward(product, nonzeros) };
+            match op {
+                Op::Gather(gather) => {
+                    let products = products_of(ops, index, gather)?;
+                    if products.is_empty() {
+                        plan.tasks.push(Task::Op(op.clone()));
+                        continue;
+                    }
+                    let nonzeros = plan.lists(gather.inputs, allocate)?;
+                    listed.extend(products.into_iter().map(|product| (product, nonzeros)));
+                    plan.tasks.push(Task::Gather(*gather, nonzeros));
+                }
+                Op::Matmul(product) => match listed.get(&index) {
+                    Some(&nonzeros) if product.transpose_a => plan.tasks.push(Task::Gradient(*product, nonzeros)),
+                    Some(&nonzeros) => {
+                        let (rows, columns) = packed_shape(product.b);
+                        let packed = plan.tensor(rows, columns, allocate)?;
+                        plan.tasks.push(Task::Pack(product.b, packed));
+                        plan.tasks.push(Task::Forward(*product, nonzeros, packed));
+                    }
+                    None => plan.tasks.push(Task::Op(op.clone())),
+                },
+                _ => plan.tasks.push(Task::Op(op.clone())),
             }
         }
-        let schedule = schedule(&tasks, threads)?;
-        Ok(Self { tasks, schedule, lists })
+        plan.schedule = schedule(&plan.tasks, threads)?;
+        Ok(plan)
+    }
+
+    fn tensor(
+        &mut self,
+        rows: usize,
+        columns: usize,
+        allocate: &mut dyn FnMut(usize) -> Result<BufferId>,
+    ) -> Result<Tensor> {
+        let buffer = allocate(rows * columns)?;
+        self.buffers.push(buffer);
+        Ok(Tensor { buffer, offset: 0, rows, columns })
+    }
+
+    /// Room for lists of what is not zero in such inputs.
+    fn lists(&mut self, inputs: Tensor, allocate: &mut dyn FnMut(usize) -> Result<BufferId>) -> Result<Nonzeros> {
+        let (samples, room) = (inputs.rows, Nonzeros::room(inputs.columns));
+        let words = |tensor: Tensor| Words { buffer: tensor.buffer, offset: 0, len: tensor.len() };
+        Ok(Nonzeros {
+            counts: words(self.tensor(samples, 1, allocate)?),
+            places: words(self.tensor(samples, room, allocate)?),
+            values: self.tensor(samples, room, allocate)?,
+            inputs: inputs.columns,
+        })
     }
 }
 
 impl Plan {
     /// Whether a task touches a buffer.
     pub(super) fn uses(&self, buffer: BufferId) -> bool {
-        self.tasks.iter().any(|task| {
-            task.touched().is_ok_and(|touched| touched.iter().any(|(span, _)| span.buffer == buffer))
-        })
+        self.tasks
+            .iter()
+            .any(|task| task.touched().is_ok_and(|touched| touched.iter().any(|(span, _)| span.buffer == buffer)))
     }
 }
 
 /// The products of what operation `index` gathers, as long as nobody else writes there.
-fn products_of(ops: &[Op], index: usize, gather: &Gather) -> Result<Vec<(usize, Matmul)>> {
+fn products_of(ops: &[Op], index: usize, gather: &Gather) -> Result<Vec<usize>> {
     let inputs = gather.inputs;
     let mut products = Vec::new();
     for (place, op) in ops.iter().enumerate() {
@@ -84,9 +123,7 @@ fn products_of(ops: &[Op], index: usize, gather: &Gather) -> Result<Vec<(usize, 
             return Ok(Vec::new());
         }
         match op {
-            Op::Matmul(product) if place > index && product.a == inputs && !product.transpose_b => {
-                products.push((place, *product));
-            }
+            Op::Matmul(product) if place > index && product.a == inputs && !product.transpose_b => products.push(place),
             _ => {}
         }
     }
@@ -100,9 +137,9 @@ fn schedule(tasks: &[Task], threads: usize) -> Result<Schedule> {
     let mut since: Vec<(Span, bool)> = Vec::new();
     for (index, task) in tasks.iter().enumerate() {
         let touched = task.touched()?;
-        let conflict = touched.iter().any(|(span, write)| {
-            since.iter().any(|(earlier, written)| (*write || *written) && span.overlaps(earlier))
-        });
+        let conflict = touched
+            .iter()
+            .any(|(span, write)| since.iter().any(|(earlier, written)| (*write || *written) && span.overlaps(earlier)));
         if conflict {
             schedule.push(&group, threads);
             group.clear();
@@ -124,16 +161,17 @@ impl Task {
     /// What it touches, and whether it writes there.
     fn touched(&self) -> Result<Vec<(Span, bool)>> {
         let (op, read, written) = match self {
-            Self::Op(op) => (op.clone(), None, None),
-            Self::Gather(op, nonzeros) => ((*op).into(), None, Some(nonzeros)),
-            Self::Forward(op, nonzeros) | Self::Gradient(op, nonzeros) => ((*op).into(), Some(nonzeros), None),
+            Self::Op(op) => (op.clone(), Vec::new(), Vec::new()),
+            Self::Gather(op, nonzeros) => ((*op).into(), Vec::new(), nonzeros.spans().to_vec()),
+            Self::Pack(weight, packed) => return Ok(vec![(weight.span(), false), (packed.span(), true)]),
+            Self::Forward(op, nonzeros, packed) => {
+                ((*op).into(), nonzeros.spans().into_iter().chain([packed.span()]).collect(), Vec::new())
+            }
+            Self::Gradient(op, nonzeros) => ((*op).into(), nonzeros.spans().to_vec(), Vec::new()),
         };
         let access = op.access()?;
-        let mut touched: Vec<_> = access.reads.into_iter().map(|span| (span, false)).collect();
-        touched.extend(access.writes.into_iter().map(|span| (span, true)));
-        touched.extend(read.into_iter().flat_map(Nonzeros::spans).map(|span| (span, false)));
-        touched.extend(written.into_iter().flat_map(Nonzeros::spans).map(|span| (span, true)));
-        Ok(touched)
+        let reads = access.reads.into_iter().chain(read).map(|span| (span, false));
+        Ok(reads.chain(access.writes.into_iter().chain(written).map(|span| (span, true))).collect())
     }
 
     /// How much there is to do, in floating-point operations or what takes as long, roughly.
@@ -142,8 +180,9 @@ impl Task {
         const FUNCTION: usize = 16;
         match self {
             Self::Gather(op, _) => 2 * op.inputs.len(),
+            Self::Pack(weight, _) => weight.len(),
             // A fifth of the inputs, usually.
-            Self::Forward(op, _) | Self::Gradient(op, _) => op.shape().iter().product::<usize>() / 2,
+            Self::Forward(op, ..) | Self::Gradient(op, _) => op.shape().iter().product::<usize>() / 2,
             Self::Op(op) => match op {
                 Op::Gather(op) => op.inputs.len(),
                 Op::Matmul(op) => 2 * op.shape().iter().product::<usize>(),

@@ -2,13 +2,16 @@
 //!
 //! Floor at one pair of nodes: `2 N U C` exponentials of about 12 operations each.
 
-use super::loss_change::{Sample, Units};
+use std::ops::Range;
+
+use super::lanes::{load, store};
+use super::loss_change::{Moves, Sample, Shift, Units, largest_magnitude};
 use super::loss_gradient;
-use super::math::{LANES, Lanes};
+use super::math::{LANES, Lanes, SMALL};
 use super::memory::View;
 use super::simd::{Float, vectorized};
 use super::team::Worker;
-use crate::backend::nodes::Nodes;
+use crate::backend::nodes::{MAX_CHECKS, Nodes};
 use crate::backend::op::{MAX_NODES, ProbeCurve};
 use crate::network::{Activation, OutputLoss};
 
@@ -18,43 +21,33 @@ pub(super) fn run(op: &ProbeCurve, view: &View<'_>, worker: &mut Worker<'_>) {
     let classes = layer.y.columns;
     let padded = units.next_multiple_of(LANES);
     let share = worker.share(samples, 1);
-    let next = layer.next.map(|next| view.floats(next));
+    let range = share.start * units..share.end * units;
+    // SAFETY: this worker's samples, taken once.
+    let errors = unsafe { view.floats_mut(op.errors, range.clone()) };
+    let mut coefficients: [&mut [f32]; MAX_NODES] = Default::default();
+    for (order, coefficients) in coefficients.iter_mut().take(op.nodes).enumerate() {
+        let first = order * samples * units;
+        // SAFETY: this worker's samples in each block, each taken once.
+        *coefficients = unsafe { view.floats_mut(op.coefficients, first + range.start..first + range.end) };
+    }
     let scratch = worker.scratch((classes + 1) * padded + classes);
     let (weights, rest) = scratch.split_at_mut(classes * padded);
     let (spread, gradient) = rest.split_at_mut(padded);
-    transpose(next, units, classes, padded, weights, spread);
-    let a = view.floats(layer.pre_activations);
-    let y = view.floats(layer.y);
-    let targets = view.words(layer.targets);
-    let range = op.range.map(|range| view.floats(range));
-    let nodes = Nodes::new(op.nodes);
-    for n in share {
-        let row = n * units..(n + 1) * units;
-        // SAFETY: this worker's sample, taken once.
-        let errors = unsafe { view.floats_mut(op.errors, row.clone()) };
-        let mut coefficients: [&mut [f32]; MAX_NODES] = Default::default();
-        for (order, coefficients) in coefficients.iter_mut().take(op.nodes).enumerate() {
-            let first = order * samples * units;
-            // SAFETY: this worker's sample in each block, each taken once.
-            *coefficients = unsafe { view.floats_mut(op.coefficients, first + row.start..first + row.end) };
-        }
-        let y = &y[n * classes..(n + 1) * classes];
-        let target = targets[n] as usize;
-        loss_gradient::sample(layer.output, y, target, gradient);
-        let curve = Curve {
-            activation: layer.activation,
-            sample: Sample::new(layer.output, y, target),
-            raw: matches!(layer.output, OutputLoss::SumOfSquares),
-            gradient,
-            weights,
-            spread,
-            padded,
-            reach: layer.step_size * range.map_or(1.0, |range| range[n]),
-            scale: 0.5 / samples as f32,
-            tolerance: op.tolerance,
-        };
-        sample_curves(&curve, &nodes, &a[row], &mut coefficients, errors);
-    }
+    transpose(layer.next.map(|next| view.floats(next)), units, classes, padded, weights, spread);
+    let curves = Curves {
+        op,
+        nodes: Nodes::new(op.nodes),
+        weights,
+        spread,
+        padded,
+        a: view.floats(layer.pre_activations),
+        y: view.floats(layer.y),
+        targets: view.words(layer.targets),
+        range: op.range.map(|range| view.floats(range)),
+        raw: matches!(layer.output, OutputLoss::SumOfSquares),
+        scale: 0.5 / samples as f32,
+    };
+    sample(&curves, share, gradient, &mut coefficients, errors);
 }
 
 /// `next` transposed to `[classes, padded]`, and the spread of each unit's weights. Without a `next` each unit
@@ -83,143 +76,262 @@ fn transpose(next: Option<&[f32]>, units: usize, classes: usize, padded: usize, 
     }
 }
 
-/// All that the curves of one sample have in common.
-struct Curve<'a> {
-    activation: Activation,
-    sample: Sample<'a>,
-    /// Whether the loss is a parabola in every logit.
-    raw: bool,
-    /// The loss's gradient by the logits.
-    gradient: &'a [f32],
+/// All that the curves of one layer have in common.
+struct Curves<'a> {
+    op: &'a ProbeCurve,
+    nodes: Nodes,
     /// `[classes, padded]`
     weights: &'a [f32],
     spread: &'a [f32],
     padded: usize,
-    /// The largest shift.
-    reach: f32,
+    a: &'a [f32],
+    y: &'a [f32],
+    targets: &'a [u32],
+    range: Option<&'a [f32]>,
+    /// Whether the loss is a parabola in every logit.
+    raw: bool,
     /// `1 / 2N`
     scale: f32,
-    tolerance: f32,
 }
 
+/// Pairs of points at which a curve is measured: nodes, then spare ones.
+const MAX_PAIRS: usize = MAX_NODES + MAX_CHECKS;
+
 vectorized! {
-    /// All curves of one sample.
-    fn sample_curves<'a>(
-        curve: &'a Curve<'a>,
-        nodes: &'a Nodes,
-        a: &'a [f32],
-        coefficients: &'a mut [&mut [f32]; MAX_NODES],
-        errors: &'a mut [f32],
+    /// All curves of some samples; `gradient` has room for the classes.
+    fn sample(
+        curves: &Curves<'_>,
+        samples: Range<usize>,
+        gradient: &mut [f32],
+        coefficients: &mut [&mut [f32]; MAX_NODES],
+        errors: &mut [f32],
     ) = body
 }
 
 #[inline(always)]
 fn body<F: Float>(
-    curve: &Curve<'_>,
-    nodes: &Nodes,
-    a: &[f32],
+    curves: &Curves<'_>,
+    samples: Range<usize>,
+    gradient: &mut [f32],
     coefficients: &mut [&mut [f32]; MAX_NODES],
     errors: &mut [f32],
 ) {
-    for first in (0..a.len()).step_by(LANES) {
-        let count = LANES.min(a.len() - first);
-        let mut lanes = [0.0; LANES];
-        lanes[..count].copy_from_slice(&a[first..first + count]);
-        let units = Units::new::<F>(curve.activation, lanes);
-        let weight = |k: usize| -> Lanes {
-            let at = k * curve.padded + first;
-            let mut out = [0.0; LANES];
-            out.copy_from_slice(&curve.weights[at..at + LANES]);
-            out
-        };
-        let mut result = [[0.0; LANES]; MAX_NODES];
-        for node in 0..nodes.count {
-            let s = curve.reach * nodes.position[node];
-            let plus = curve.sample.change::<F>(&units.change::<F>(&[s; LANES]), weight);
-            let minus = curve.sample.change::<F>(&units.change::<F>(&[-s; LANES]), weight);
-            let factor = curve.scale / s;
-            for (order, result) in result.iter_mut().enumerate().take(nodes.count) {
-                let share = nodes.transform[order][node] * factor;
-                for lane in 0..LANES {
-                    result[lane] = F::mul_add(share, plus[lane] - minus[lane], result[lane]);
-                }
+    let (nodes, layer) = (&curves.nodes, &curves.op.layer);
+    let (units, classes) = (layer.pre_activations.columns, layer.y.columns);
+    let unmoved = Shift::new::<F>(layer.activation, [0.0; LANES]);
+    let (mut reach, mut shifts) = (f32::NAN, [[unmoved; 2]; MAX_PAIRS]);
+    for n in samples.clone() {
+        let y = &curves.y[n * classes..(n + 1) * classes];
+        let target = curves.targets[n] as usize;
+        let sample = Sample::new(layer.output, y, target);
+        let reaches = layer.step_size * curves.range.map_or(1.0, |range| range[n]);
+        if reaches.to_bits() != reach.to_bits() {
+            reach = reaches;
+            for (shifts, position) in shifts.iter_mut().zip(nodes.positions()) {
+                let s = reach * position;
+                *shifts = [s, -s].map(|s| Shift::new::<F>(layer.activation, [s; LANES]));
             }
         }
-        let mut missed = [0.0f32; LANES];
-        for check in &nodes.checks[..nodes.check_count] {
-            let s = curve.reach * check.position;
-            let plus = curve.sample.change::<F>(&units.change::<F>(&[s; LANES]), weight);
-            let minus = curve.sample.change::<F>(&units.change::<F>(&[-s; LANES]), weight);
-            for lane in 0..LANES {
-                let mut read = curve.scale / s * (minus[lane] - plus[lane]);
-                for (polynomial, coefficients) in check.polynomials.iter().zip(&result).take(nodes.count) {
-                    read = F::mul_add(*polynomial, coefficients[lane], read);
-                }
-                missed[lane] = missed[lane].max(read.abs());
-            }
+        if nodes.count > 1 {
+            loss_gradient::sample(layer.output, y, target, gradient);
         }
-        let error = curve.error::<F>(nodes, first, &lanes, &units, &result, &missed, weight);
-        for lane in 0..count {
-            // A comparison that a NaN fails: such a curve is not trusted either.
-            let trusted = error[lane] <= curve.tolerance;
-            errors[first + lane] = error[lane];
-            for (order, coefficients) in coefficients.iter_mut().enumerate().take(nodes.count) {
-                coefficients[first + lane] = if trusted { result[order][lane] } else { 0.0 };
-            }
+        for first in (0..units).step_by(LANES) {
+            let a = load(&curves.a[n * units + first..]);
+            let unit = Units::new::<F>(layer.activation, a);
+            let group = Group { curves, sample, first, unit };
+            let place = (n - samples.start) * units + first;
+            let error = if nodes.count == 1 {
+                let mut result = group.difference::<F>(&shifts[0]);
+                let factor = curves.scale / (reach * nodes.position[0]);
+                result.iter_mut().for_each(|result| *result *= factor);
+                let error = group.bounds(reach, &a, &result);
+                store(&kept(&error, curves.op.tolerance, &result), &mut coefficients[0][place..]);
+                error
+            } else {
+                let (result, missed) = group.polynomial::<F>(reach, &shifts);
+                let error = group.estimates::<F>(reach, gradient, &a, &result, &missed);
+                for (result, coefficients) in result.iter().zip(coefficients.iter_mut()).take(nodes.count) {
+                    store(&kept(&error, curves.op.tolerance, result), &mut coefficients[place..]);
+                }
+                error
+            };
+            store(&error, &mut errors[place..]);
         }
     }
 }
 
-impl Curve<'_> {
-    /// What the polynomial may miss, as a share of the curve's scale.
+/// The coefficients of the curves that are trusted, and 0 for the others.
+#[inline(always)]
+fn kept(error: &Lanes, tolerance: f32, result: &Lanes) -> Lanes {
+    let mut kept = [0.0; LANES];
+    for lane in 0..LANES {
+        // A comparison that a NaN fails: such a curve is not trusted either.
+        kept[lane] = if error[lane] <= tolerance { result[lane] } else { 0.0 };
+    }
+    kept
+}
+
+/// Neighbouring units of one sample.
+struct Group<'a> {
+    curves: &'a Curves<'a>,
+    sample: Sample<'a>,
+    /// The first of the units.
+    first: usize,
+    unit: Units,
+}
+
+/// A unit's changes reach the logits through its weights.
+struct UnitMoves<'a> {
+    group: &'a Group<'a>,
+    /// The changes to both sides.
+    d: [Lanes; 2],
+}
+
+impl Moves for UnitMoves<'_> {
     #[inline(always)]
-    fn error<F: Float>(
+    fn of(&self, k: usize) -> [Lanes; 2] {
+        self.times(&self.group.weight(k))
+    }
+
+    #[inline(always)]
+    fn against(&self, k: usize, reference: usize) -> [Lanes; 2] {
+        let (mut weight, base) = (self.group.weight(k), self.group.weight(reference));
+        for lane in 0..LANES {
+            weight[lane] -= base[lane];
+        }
+        self.times(&weight)
+    }
+}
+
+impl UnitMoves<'_> {
+    #[inline(always)]
+    fn times(&self, weight: &Lanes) -> [Lanes; 2] {
+        let mut moves = [[0.0; LANES]; 2];
+        for side in 0..2 {
+            for lane in 0..LANES {
+                moves[side][lane] = self.d[side][lane] * weight[lane];
+            }
+        }
+        moves
+    }
+}
+
+impl Group<'_> {
+    #[inline(always)]
+    fn weight(&self, class: usize) -> Lanes {
+        let mut out = [0.0; LANES];
+        out.copy_from_slice(&self.curves.weights[class * self.curves.padded + self.first..][..LANES]);
+        out
+    }
+
+    #[inline(always)]
+    fn spread(&self, lane: usize) -> f32 {
+        self.curves.spread[self.first..self.first + LANES][lane]
+    }
+
+    /// What shifts to both sides make of the loss: `C(s) - C(-s)`.
+    #[inline(always)]
+    fn difference<F: Float>(&self, shifts: &[Shift; 2]) -> Lanes {
+        let d = [self.unit.change::<F>(&shifts[0]), self.unit.change::<F>(&shifts[1])];
+        let mut farthest = [0.0; LANES];
+        for lane in 0..LANES {
+            farthest[lane] = d[0][lane].abs().max(d[1][lane].abs()) * self.spread(lane);
+        }
+        let small = largest_magnitude(&farthest) <= SMALL;
+        self.sample.difference::<F>(small, &UnitMoves { group: self, d })
+    }
+
+    /// Coefficients of the polynomials through all nodes, and what they miss at the spare pairs.
+    #[inline(always)]
+    fn polynomial<F: Float>(&self, reach: f32, shifts: &[[Shift; 2]; MAX_PAIRS]) -> ([Lanes; MAX_NODES], Lanes) {
+        let (curves, nodes) = (self.curves, &self.curves.nodes);
+        let mut result = [[0.0; LANES]; MAX_NODES];
+        let mut missed = [0.0f32; LANES];
+        for (pair, position) in nodes.positions().enumerate() {
+            let difference = self.difference::<F>(&shifts[pair]);
+            let factor = curves.scale / (reach * position);
+            if pair < nodes.count {
+                for (order, result) in result.iter_mut().enumerate().take(nodes.count) {
+                    let share = nodes.transform[order][pair] * factor;
+                    for lane in 0..LANES {
+                        result[lane] = F::mul_add(share, difference[lane], result[lane]);
+                    }
+                }
+            } else {
+                let polynomials = &nodes.checks[pair - nodes.count].polynomials;
+                for lane in 0..LANES {
+                    let mut read = -factor * difference[lane];
+                    for (polynomial, coefficients) in polynomials.iter().zip(&result).take(nodes.count) {
+                        read = F::mul_add(*polynomial, coefficients[lane], read);
+                    }
+                    missed[lane] = missed[lane].max(read.abs());
+                }
+            }
+        }
+        (result, missed)
+    }
+
+    /// What one pair of nodes may miss, as a share of the curve's scale.
+    #[inline(always)]
+    fn bounds(&self, reach: f32, a: &Lanes, result: &Lanes) -> Lanes {
+        let mut error = [0.0; LANES];
+        for lane in 0..LANES {
+            error[lane] = self.bound(reach, self.unit.slope[lane], self.spread(lane));
+        }
+        self.refuse(reach, a, result, &mut error);
+        error
+    }
+
+    /// What the polynomial through several pairs may miss, as a share of the curve's scale.
+    #[inline(always)]
+    fn estimates<F: Float>(
         &self,
-        nodes: &Nodes,
-        first: usize,
+        reach: f32,
+        gradient: &[f32],
         a: &Lanes,
-        units: &Units,
         result: &[Lanes; MAX_NODES],
         missed: &Lanes,
-        weight: impl Fn(usize) -> Lanes,
     ) -> Lanes {
+        let count = self.curves.nodes.count;
         let mut sum = [0.0; LANES];
-        for (k, gradient) in self.gradient.iter().enumerate() {
-            let w = weight(k);
+        for (k, gradient) in gradient.iter().enumerate() {
+            let w = self.weight(k);
             for lane in 0..LANES {
                 sum[lane] = F::mul_add(gradient.abs(), w[lane].abs(), sum[lane]);
             }
         }
         let mut error = [0.0; LANES];
         for lane in 0..LANES {
-            let scale = 2.0 * self.scale * units.slope[lane] * sum[lane];
-            error[lane] = if nodes.count == 1 {
-                self.bound(units.slope[lane], self.spread[first + lane])
-            } else {
-                estimate(result[nodes.count - 1][lane].abs(), result[nodes.count - 2][lane].abs(), missed[lane], scale)
-            };
-            if self.activation == Activation::Relu && a[lane].abs() <= self.reach {
-                error[lane] = f32::INFINITY;
-            }
-            if !result[0][lane].is_finite() {
+            let scale = 2.0 * self.curves.scale * self.unit.slope[lane] * sum[lane];
+            error[lane] = estimate(result[count - 1][lane].abs(), result[count - 2][lane].abs(), missed[lane], scale);
+        }
+        self.refuse(reach, a, &result[0], &mut error);
+        error
+    }
+
+    /// An infinite error at a kink, and where the curve itself is not finite.
+    #[inline(always)]
+    fn refuse(&self, reach: f32, a: &Lanes, result: &Lanes, error: &mut Lanes) {
+        let has_kink = self.curves.op.layer.activation == Activation::Relu;
+        for lane in 0..LANES {
+            if (has_kink && a[lane].abs() <= reach) || !result[lane].is_finite() {
                 error[lane] = f32::INFINITY;
             }
         }
-        error
     }
 
     /// A bound of `s^2 C''' / 6 C'` over the curve, from the largest derivatives of the activation and of the loss:
     /// each derivative of the loss by the unit's output brings a factor of at most the spread of its weights.
     #[inline(always)]
-    fn bound(&self, slope: f32, spread: f32) -> f32 {
-        let (second, third) = match self.activation {
+    fn bound(&self, reach: f32, slope: f32, spread: f32) -> f32 {
+        let (second, third) = match self.curves.op.layer.activation {
             Activation::Sigmoid => (1.0, 1.0),
             Activation::Tanh => (2.0, 4.0),
             Activation::Relu | Activation::Identity => (0.0, 0.0),
         };
         let bend = slope * spread;
-        let loss = if self.raw { 0.0 } else { bend * bend };
-        self.reach * self.reach / 6.0 * (loss + 3.0 * second * bend + third)
+        let loss = if self.curves.raw { 0.0 } else { bend * bend };
+        reach * reach / 6.0 * (loss + 3.0 * second * bend + third)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Parameters probed one by one. See `shaders/probe_single.wgsl`.
 
-use super::loss_change::{Sample, Units};
+use super::loss_change::{Moves, Sample, Shift, Units};
 use super::math::{LANES, Lanes};
 use super::memory::View;
 use super::simd::{Float, vectorized};
@@ -76,13 +76,41 @@ impl Probe<'_> {
     #[inline(always)]
     fn change<F: Float>(&self, units: &Units, s: &Lanes) -> Lanes {
         if self.activation != Activation::Relu {
-            return units.change::<F>(s);
+            return units.change::<F>(&Shift::new::<F>(self.activation, *s));
         }
         let mut d = [0.0; LANES];
         for lane in 0..LANES {
             d[lane] = ((self.precise + f64::from(s[lane])).max(0.0) - self.precise.max(0.0)) as f32;
         }
         d
+    }
+}
+
+/// Changes of one unit reach the logits through its row of weights.
+struct RowMoves<'a> {
+    row: &'a [f32],
+    /// The changes to both sides.
+    d: [Lanes; 2],
+}
+
+impl Moves for RowMoves<'_> {
+    #[inline(always)]
+    fn of(&self, k: usize) -> [Lanes; 2] {
+        self.times(self.row[k])
+    }
+
+    #[inline(always)]
+    fn against(&self, k: usize, reference: usize) -> [Lanes; 2] {
+        self.times(self.row[k] - self.row[reference])
+    }
+}
+
+impl RowMoves<'_> {
+    #[inline(always)]
+    fn times(&self, weight: f32) -> [Lanes; 2] {
+        let mut moves = self.d;
+        moves.as_flattened_mut().iter_mut().for_each(|moved| *moved *= weight);
+        moves
     }
 }
 
@@ -94,7 +122,6 @@ vectorized! {
 #[inline(always)]
 fn body<F: Float>(probe: &Probe<'_>, x: &[f32], gradient: &mut [f32], units: usize, j: usize) {
     let unit = Units::new::<F>(probe.activation, [probe.a; LANES]);
-    let weight = |k: usize| [probe.row[k]; LANES];
     let (mut places, mut shifts, mut count) = ([0usize; LANES], [0.0f32; LANES], 0);
     for i in 0..=x.len() {
         // A zero input moves nothing; the others are probed in full sets of lanes.
@@ -107,10 +134,10 @@ fn body<F: Float>(probe: &Probe<'_>, x: &[f32], gradient: &mut [f32], units: usi
             for lane in 0..LANES {
                 minus[lane] = -shifts[lane];
             }
-            let plus = probe.sample.change::<F>(&probe.change::<F>(&unit, &shifts), weight);
-            let minus = probe.sample.change::<F>(&probe.change::<F>(&unit, &minus), weight);
+            let d = [probe.change::<F>(&unit, &shifts), probe.change::<F>(&unit, &minus)];
+            let difference = probe.sample.difference::<F>(false, &RowMoves { row: probe.row, d });
             for lane in 0..count {
-                gradient[places[lane] * units + j] += (plus[lane] - minus[lane]) * probe.scale;
+                gradient[places[lane] * units + j] += difference[lane] * probe.scale;
             }
             count = 0;
         }
