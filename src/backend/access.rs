@@ -1,6 +1,6 @@
 //! What each operation reads and writes, and whether its operands fit together.
 
-use super::op::{MAX_NODES, Op, ProbedLayer, Targets};
+use super::op::{MAX_NODES, Op, ProbeChunk, ProbedLayer, Targets};
 use super::tensor::{Span, Tensor, Words};
 use crate::network::Activation;
 use crate::{Error, Result};
@@ -200,6 +200,31 @@ impl Op {
                 check.reads(&[op.inputs.span(), op.list.span(), op.counts.span()]);
                 check.writes(&[op.weight_gradient.span(), op.bias_gradient.span()]);
             }
+            Self::ProbeBehind(op) => {
+                let (samples, units) = check.chunk(&op.chunk, op.kinks);
+                check.shape("the weight", op.weight, units, op.behind.columns);
+                check.that(op.behind.rows == samples, || format!("{} rows behind {samples}", op.behind.rows));
+                check.shape("the result", op.out, op.chunk.rows(), op.behind.columns);
+                check.reads(&[op.weight.span(), op.behind.span()]);
+                check.writes(&[op.out.span(), op.kinks.span()]);
+            }
+            Self::ProbeThrough(op) => {
+                let (samples, _) = check.chunk(&op.chunk, op.kinks);
+                check.that(op.behind.rows == samples, || format!("{} rows behind {samples}", op.behind.rows));
+                check.shape("the moves", op.x, op.chunk.rows(), op.behind.columns);
+                check.reads(&[op.behind.span()]);
+                check.writes(&[op.x.span(), op.kinks.span()]);
+            }
+            Self::ProbeDifference(op) => {
+                let (samples, units) = check.chunk(&op.chunk, op.kinks);
+                check.targets(Targets::Classes(op.targets), op.y);
+                check.that(op.y.rows == samples, || format!("{} rows of outputs for {samples}", op.y.rows));
+                check.shape("the moves", op.moves, op.chunk.rows(), op.y.columns);
+                check.shape("the coefficients", op.coefficients, op.chunk.nodes * samples, units);
+                check.shape("the errors", op.errors, samples, units);
+                check.reads(&[op.moves.span(), op.kinks.span(), op.y.span()]);
+                check.writes(&[op.coefficients.span(), op.errors.span()]);
+            }
         }
     }
 }
@@ -260,6 +285,18 @@ impl Check {
         self.that(list.len == samples * units && counts.len == units, || {
             format!("a list of {} and {} counts for {samples} samples of {units} units", list.len, counts.len)
         });
+    }
+
+    fn chunk(&mut self, chunk: &ProbeChunk, kinks: Tensor) -> (usize, usize) {
+        let (samples, units) = (chunk.pre_activations.rows, chunk.pre_activations.columns);
+        self.that((1..=MAX_NODES).contains(&chunk.nodes), || format!("{} nodes, of 1 to {MAX_NODES}", chunk.nodes));
+        self.that(chunk.count > 0 && chunk.first + chunk.count <= samples * units, || {
+            format!("curves {} to {} of {samples} x {units}", chunk.first, chunk.first + chunk.count)
+        });
+        self.shape("the kinks", kinks, chunk.count, 1);
+        self.range(chunk.range, samples);
+        self.reads(&[chunk.pre_activations.span()]);
+        (samples, units)
     }
 
     fn layer(&mut self, layer: &ProbedLayer) -> (usize, usize) {

@@ -393,6 +393,102 @@ pub struct ProbeSingle {
     pub bias_gradient: Tensor,
 }
 
+/// Some of the curves of a layer with hidden layers behind it: those with the numbers `first..first + count` in the
+/// order `[N, U]` of the pre-activations.
+///
+/// A layer behind them is followed in rows: row `2 (p * count + c) + side` belongs to pair of points `p`
+/// ([`ProbeChunk::pairs`], the nodes and then the spare ones), to curve `first + c`, and to `s` (side 0) or `-s` (side 1).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProbeChunk {
+    /// The probed units' activation.
+    pub activation: Activation,
+    /// `[N, U]` their pre-activations.
+    pub pre_activations: Tensor,
+    /// As in [`ProbeCurve`].
+    pub range: Option<Tensor>,
+    /// `h`
+    pub step_size: f32,
+    /// `q`, 1 to [`MAX_NODES`].
+    pub nodes: usize,
+    /// The first curve.
+    pub first: usize,
+    /// How many.
+    pub count: usize,
+}
+
+impl ProbeChunk {
+    /// Pairs of points at which each curve is measured.
+    #[must_use]
+    pub fn pairs(&self) -> usize {
+        self.nodes + spare_pairs(self.nodes)
+    }
+
+    /// Rows that the layers behind are followed in.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        2 * self.pairs() * self.count
+    }
+}
+
+/// What moved units make of the activations of the layer behind: with `d` the unit's own change,
+/// `out[row, k] = phi(b + x) - phi(b)`, `x = d weight[j, k]`, `b = behind[n, k]`.
+///
+/// `kinks[c]` becomes infinite where a ReLU of the curve's own unit or of the layer behind may change its sign between
+/// `-s_max` and `s_max`, and 0 elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProbeBehind {
+    /// Which curves.
+    pub chunk: ProbeChunk,
+    /// `[U, V]`
+    pub weight: Tensor,
+    /// `[N, V]`: pre-activations of the layer behind.
+    pub behind: Tensor,
+    /// `[rows, V]`
+    pub out: Tensor,
+    /// `[count, 1]`
+    pub kinks: Tensor,
+}
+
+/// What moved pre-activations make of a layer's activations, in place: `x[row, k] = phi(b + x) - phi(b)`, `b = behind[n, k]`.
+/// `kinks[c]` becomes infinite where a ReLU may change its sign.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProbeThrough {
+    /// Which curves.
+    pub chunk: ProbeChunk,
+    /// `[N, V]`: pre-activations of the layer.
+    pub behind: Tensor,
+    /// `[rows, V]`
+    pub x: Tensor,
+    /// `[count, 1]`
+    pub kinks: Tensor,
+}
+
+/// From the logits' moves to the curves: writes rows of the coefficients and of the errors of [`ProbeCurve`].
+///
+/// With one pair there is no spare one, and the error is 0 where the curve has no kink: whether one pair is enough for all
+/// curves of the layer is decided before.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProbeDifference {
+    /// Which curves.
+    pub chunk: ProbeChunk,
+    /// `[rows, C]`: how each logit moves.
+    pub moves: Tensor,
+    /// `[count, 1]`
+    pub kinks: Tensor,
+    /// `[N, C]`: probabilities, or raw outputs, of the unperturbed network.
+    pub y: Tensor,
+    /// `[N]` classes.
+    pub targets: Words,
+    /// Output activation and loss.
+    pub output: OutputLoss,
+    /// The largest check error that is accepted.
+    pub tolerance: f32,
+    /// `[q * N, U]`: those of the chunk's curves are written.
+    pub coefficients: Tensor,
+    /// `[N, U]`, likewise.
+    pub errors: Tensor,
+}
+
 macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident => $label:literal),* $(,)?) => {
         /// One operation.
@@ -445,4 +541,7 @@ operations! {
     ProbeList => "probe_list",
     PreciseAffine => "precise_affine",
     ProbeSingle => "probe_single",
+    ProbeBehind => "probe_behind",
+    ProbeThrough => "probe_through",
+    ProbeDifference => "probe_difference",
 }

@@ -43,6 +43,18 @@ impl Units {
         Self { activation, a, value, rest, slope }
     }
 
+    /// Pre-activations, values, rests and slopes, to be kept.
+    #[inline(always)]
+    pub(super) fn parts(&self) -> [Lanes; 4] {
+        [self.a, self.value, self.rest, self.slope]
+    }
+
+    /// The units that were kept.
+    #[inline(always)]
+    pub(super) fn of_parts(activation: Activation, [a, value, rest, slope]: [Lanes; 4]) -> Self {
+        Self { activation, a, value, rest, slope }
+    }
+
     /// `phi(a + s) - phi(a)`
     #[inline(always)]
     pub(super) fn change<F: Float>(&self, shift: &Shift) -> Lanes {
@@ -127,6 +139,17 @@ impl Shift {
             Activation::Relu | Activation::Identity => {}
         }
         Self { s, growth, factor, small: largest_magnitude(&growth) <= math::SMALL }
+    }
+
+    /// The same for shifts that do not exceed [`math::SMALL`].
+    #[inline(always)]
+    pub(super) fn small<F: Float>(activation: Activation, s: Lanes) -> Self {
+        let growth = match activation {
+            Activation::Sigmoid => map(&s, |s| math::small_expm1::<F>(s)),
+            Activation::Tanh => map(&s, |s| math::small_tanh::<F>(s)),
+            Activation::Relu | Activation::Identity => s,
+        };
+        Self { s, growth, factor: [0.0; LANES], small: true }
     }
 }
 

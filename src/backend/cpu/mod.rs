@@ -4,10 +4,12 @@ mod activate;
 mod activation_gradient;
 mod advance;
 mod argmax;
+mod behind;
 mod column_sums;
 mod count_correct;
 mod cross_entropy;
 mod curve_features;
+mod estimate;
 mod fill;
 mod gather;
 mod lanes;
@@ -22,9 +24,12 @@ mod nonzeros;
 mod one_hot;
 mod plan;
 mod precise_affine;
+mod probe_behind;
 mod probe_curve;
+mod probe_difference;
 mod probe_list;
 mod probe_single;
+mod probe_through;
 mod row_range;
 mod simd;
 mod softmax;
@@ -231,6 +236,9 @@ fn execute(op: &Op, view: &View<'_>, worker: &mut Worker<'_>) {
         Op::ProbeList(op) => probe_list::run(op, view, worker),
         Op::PreciseAffine(op) => precise_affine::run(op, view, worker),
         Op::ProbeSingle(op) => probe_single::run(op, view, worker),
+        Op::ProbeBehind(op) => probe_behind::run(op, view, worker),
+        Op::ProbeThrough(op) => probe_through::run(op, view, worker),
+        Op::ProbeDifference(op) => probe_difference::run(op, view, worker),
     }
 }
 

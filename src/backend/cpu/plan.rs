@@ -190,6 +190,9 @@ impl Task {
                     let curves = op.layer.pre_activations.len();
                     curves * op.nodes * (op.layer.y.columns + 2) * FUNCTION
                 }
+                Op::ProbeBehind(op) => op.out.len() * FUNCTION,
+                Op::ProbeThrough(op) => op.x.len() * FUNCTION,
+                Op::ProbeDifference(op) => op.moves.len() * FUNCTION,
                 Op::Activate(op) => op.x.len() * FUNCTION,
                 Op::ActivationGradient(op) => op.x.len() * FUNCTION,
                 Op::Softmax(op) => op.x.len() * FUNCTION,

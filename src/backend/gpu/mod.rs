@@ -187,5 +187,6 @@ fn dispatches(op: &Op, class: DeviceClass) -> Vec<Dispatch> {
         Op::ProbeList(op) => probe_list::dispatches(op, class),
         Op::PreciseAffine(op) => precise_affine::dispatches(op, class),
         Op::ProbeSingle(op) => probe_single::dispatches(op, class),
+        Op::ProbeBehind(_) | Op::ProbeThrough(_) | Op::ProbeDifference(_) => Vec::new(),
     }
 }

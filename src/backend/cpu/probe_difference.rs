@@ -1,0 +1,189 @@
+//! From the logits' moves to the loss curves. See `shaders/probe_difference.wgsl`.
+
+use std::ops::Range;
+
+use super::estimate::estimate;
+use super::lanes::store;
+use super::loss_change::{Moves, Sample};
+use super::loss_gradient;
+use super::math::{LANES, Lanes, SMALL};
+use super::memory::View;
+use super::simd::{Float, vectorized};
+use super::team::Worker;
+use crate::backend::nodes::Nodes;
+use crate::backend::op::{MAX_NODES, ProbeDifference};
+
+pub(super) fn run(op: &ProbeDifference, view: &View<'_>, worker: &mut Worker<'_>) {
+    let chunk = &op.chunk;
+    let (len, classes) = (chunk.pre_activations.len(), op.y.columns);
+    let share = worker.share(chunk.count, LANES);
+    let numbers = chunk.first + share.start..chunk.first + share.end;
+    // SAFETY: this worker's curves, taken once.
+    let errors = unsafe { view.floats_mut(op.errors, numbers.clone()) };
+    let mut coefficients: [&mut [f32]; MAX_NODES] = Default::default();
+    for (order, coefficients) in coefficients.iter_mut().take(chunk.nodes).enumerate() {
+        // SAFETY: this worker's curves in each block, each taken once.
+        *coefficients =
+            unsafe { view.floats_mut(op.coefficients, order * len + numbers.start..order * len + numbers.end) };
+    }
+    let layer = Layer {
+        op,
+        nodes: Nodes::new(chunk.nodes),
+        moves: view.floats(op.moves),
+        kinks: view.floats(op.kinks),
+        y: view.floats(op.y),
+        targets: view.words(op.targets),
+        range: chunk.range.map(|range| view.floats(range)),
+    };
+    read(&layer, share, worker.scratch(classes), &mut coefficients, errors);
+}
+
+/// What all curves share.
+struct Layer<'a> {
+    op: &'a ProbeDifference,
+    nodes: Nodes,
+    moves: &'a [f32],
+    kinks: &'a [f32],
+    y: &'a [f32],
+    targets: &'a [u32],
+    range: Option<&'a [f32]>,
+}
+
+/// The moves at one pair of points of neighbouring curves of one sample.
+struct RowMoves<'a> {
+    /// From the first curve's row for `s` on.
+    rows: &'a [f32],
+    classes: usize,
+    curves: usize,
+}
+
+impl RowMoves<'_> {
+    #[inline(always)]
+    fn largest(&self) -> f32 {
+        self.rows[..2 * self.curves * self.classes].iter().fold(0.0f32, |most, x| most.max(x.abs()))
+    }
+}
+
+impl Moves for RowMoves<'_> {
+    #[inline(always)]
+    fn of(&self, k: usize) -> [Lanes; 2] {
+        let mut moves = [[0.0; LANES]; 2];
+        for lane in 0..self.curves {
+            for (side, moves) in moves.iter_mut().enumerate() {
+                moves[lane] = self.rows[(2 * lane + side) * self.classes + k];
+            }
+        }
+        moves
+    }
+
+    #[inline(always)]
+    fn against(&self, k: usize, reference: usize) -> [Lanes; 2] {
+        let (mut moves, base) = (self.of(k), self.of(reference));
+        for side in 0..2 {
+            for lane in 0..LANES {
+                moves[side][lane] -= base[side][lane];
+            }
+        }
+        moves
+    }
+}
+
+vectorized! {
+    /// The polynomials of some curves of the chunk; `gradient` has room for the classes.
+    fn read(
+        layer: &Layer<'_>,
+        curves: Range<usize>,
+        gradient: &mut [f32],
+        coefficients: &mut [&mut [f32]; MAX_NODES],
+        errors: &mut [f32],
+    ) = body
+}
+
+#[inline(always)]
+fn body<F: Float>(
+    layer: &Layer<'_>,
+    curves: Range<usize>,
+    gradient: &mut [f32],
+    coefficients: &mut [&mut [f32]; MAX_NODES],
+    errors: &mut [f32],
+) {
+    let (op, chunk, nodes) = (layer.op, &layer.op.chunk, &layer.nodes);
+    let (units, classes) = (chunk.pre_activations.columns, op.y.columns);
+    let scale = 0.5 / chunk.pre_activations.rows as f32;
+    let mut at = curves.start;
+    while at < curves.end {
+        // Curves of one sample.
+        let number = chunk.first + at;
+        let n = number / units;
+        let count = LANES.min(curves.end - at).min((n + 1) * units - number);
+        let y = &layer.y[n * classes..(n + 1) * classes];
+        let target = layer.targets[n] as usize;
+        let sample = Sample::new(op.output, y, target);
+        let reach = chunk.step_size * layer.range.map_or(1.0, |range| range[n]);
+        let mut result = [[0.0; LANES]; MAX_NODES];
+        let (mut missed, mut size) = ([0.0f32; LANES], [0.0; LANES]);
+        for (pair, position) in nodes.positions().enumerate() {
+            let rows = &layer.moves[2 * (pair * chunk.count + at) * classes..];
+            let moves = RowMoves { rows, classes, curves: count };
+            let small = moves.largest() <= 0.5 * SMALL;
+            let difference = sample.difference::<F>(small, &moves);
+            let factor = scale / (reach * position);
+            if pair == 0 && nodes.count > 1 {
+                loss_gradient::sample(op.output, y, target, gradient);
+                size = sizes::<F>(&moves, gradient, factor);
+            }
+            if pair < nodes.count {
+                for (order, result) in result.iter_mut().enumerate().take(nodes.count) {
+                    let share = nodes.transform[order][pair] * factor;
+                    for lane in 0..LANES {
+                        result[lane] = F::mul_add(share, difference[lane], result[lane]);
+                    }
+                }
+            } else {
+                let polynomials = &nodes.checks[pair - nodes.count].polynomials;
+                for lane in 0..LANES {
+                    let mut read = -factor * difference[lane];
+                    for (polynomial, coefficients) in polynomials.iter().zip(&result).take(nodes.count) {
+                        read = F::mul_add(*polynomial, coefficients[lane], read);
+                    }
+                    missed[lane] = missed[lane].max(read.abs());
+                }
+            }
+        }
+        let mut error = [0.0; LANES];
+        let kinks = &layer.kinks[at..at + count];
+        for lane in 0..count {
+            if nodes.count > 1 {
+                let (last, before) = (result[nodes.count - 1][lane].abs(), result[nodes.count - 2][lane].abs());
+                error[lane] = estimate(last, before, missed[lane], size[lane]);
+            }
+            if kinks[lane] > 0.0 || !result[0][lane].is_finite() {
+                error[lane] = f32::INFINITY;
+            }
+        }
+        let place = at - curves.start;
+        store(&error, &mut errors[place..place + count]);
+        for (result, coefficients) in result.iter().zip(coefficients.iter_mut()).take(nodes.count) {
+            let mut kept = [0.0; LANES];
+            for lane in 0..LANES {
+                // A comparison that a NaN fails: such a curve is not trusted either.
+                kept[lane] = if error[lane] <= op.tolerance { result[lane] } else { 0.0 };
+            }
+            store(&kept, &mut coefficients[place..place + count]);
+        }
+        at += count;
+    }
+}
+
+/// The curves' own sizes: `sum_k |dL/da_k| |D_k / s|` in the units of the coefficients.
+#[inline(always)]
+fn sizes<F: Float>(moves: &RowMoves<'_>, gradient: &[f32], factor: f32) -> Lanes {
+    let mut sum = [0.0; LANES];
+    for (k, gradient) in gradient.iter().enumerate() {
+        let [plus, minus] = moves.of(k);
+        for lane in 0..LANES {
+            sum[lane] = F::mul_add(gradient.abs() * factor, plus[lane].abs() + minus[lane].abs(), sum[lane]);
+        }
+    }
+    sum
+}
