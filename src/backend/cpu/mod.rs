@@ -16,6 +16,7 @@ mod math;
 mod matmul;
 mod mean;
 mod memory;
+mod normal;
 mod one_hot;
 mod precise_affine;
 mod probe_curve;

@@ -192,9 +192,9 @@ impl Curve<'_> {
         }
         let mut error = [0.0; LANES];
         for lane in 0..LANES {
-            let scale = 2.0 * self.scale * units.slope[lane] * sum[lane];
+            let scale = 2.0 * self.scale * units.slope_scale(lane) * sum[lane];
             error[lane] = if nodes.count == 1 {
-                self.bound(units.slope[lane], self.spread[first + lane])
+                self.bound::<F>(units, lane, self.spread[first + lane])
             } else {
                 estimate(result[nodes.count - 1][lane].abs(), result[nodes.count - 2][lane].abs(), missed[lane], scale)
             };
@@ -209,15 +209,12 @@ impl Curve<'_> {
     }
 
     /// A bound of `s^2 C''' / 6 C'` over the curve, from the largest derivatives of the activation and of the loss:
-    /// each derivative of the loss by the unit's output brings a factor of at most the spread of its weights.
+    /// each derivative of the loss by the unit's output brings a factor of at most the spread of its weights. `C'` is
+    /// taken by [`Units::slope_scale`], which is what the curve's scale is made of.
     #[inline(always)]
-    fn bound(&self, slope: f32, spread: f32) -> f32 {
-        let (second, third) = match self.activation {
-            Activation::Sigmoid => (1.0, 1.0),
-            Activation::Tanh => (2.0, 4.0),
-            Activation::Relu | Activation::Identity => (0.0, 0.0),
-        };
-        let bend = slope * spread;
+    fn bound<F: Float>(&self, units: &Units, lane: usize, spread: f32) -> f32 {
+        let (second, third) = units.bends::<F>(lane, self.reach);
+        let bend = units.slope_scale(lane) * spread;
         let loss = if self.raw { 0.0 } else { bend * bend };
         self.reach * self.reach / 6.0 * (loss + 3.0 * second * bend + third)
     }
