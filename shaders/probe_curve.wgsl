@@ -50,25 +50,32 @@ fn spare_polynomial(check: u32, order: u32) -> f32 {
 
 // A bound of s^2 C''' / 6 C' over the curve, from the largest derivatives of the activation and of the loss.
 fn bound(probe: Probe, unit: Unit, reach: f32) -> f32 {
-    let bend = unit.slope * probe.spread;
+    let scale = slope_scale(unit);
+    let bend = scale * probe.spread;
     let loss = select(bend * bend, 0.0, OUTPUT == 2u);
     var activation = 0.0;
-    if ACTIVATION == 1u {
+    if ACTIVATION == 1u || ACTIVATION == 5u {
         activation = 3.0 * bend + 1.0;
     } else if ACTIVATION == 2u {
         activation = 6.0 * bend + 4.0;
+    } else if ACTIVATION == 4u {
+        // (2 - a^2) and (a^3 - 4 a) times the density, either of which is 0 somewhere: so each part by size, at the
+        // end where it is largest.
+        let most = abs(unit.a) + reach;
+        let density = normal(max(abs(unit.a) - reach, 0.0)).y / max(scale, 1.17549435e-38);
+        activation = (3.0 * bend * (2.0 + most * most) + (most * most + 4.0) * most) * density;
     }
     return reach * reach / 6.0 * (loss + activation);
 }
 
-// The curve's own size: sum_k |dL/da_k| |weight_k| times the slope.
+// The curve's own size: sum_k |dL/da_k| |weight_k| times the slope, as it is before anything cancels.
 fn size_of(probe: Probe, unit: Unit) -> f32 {
     var sum = 0.0;
     for (var k = 0u; k < probe.classes; k++) {
         let gradient = loss_slope(probe.base, y[probe.y_row + k], k == probe.target_class);
         sum += abs(gradient) * abs(weight(probe, k));
     }
-    return 2.0 * parameters.scale * unit.slope * sum;
+    return 2.0 * parameters.scale * slope_scale(unit) * sum;
 }
 
 // The larger of what the spare pairs saw and of what the first coefficient left out would be, if it shrinks from the

@@ -184,7 +184,7 @@ fn what_does_not_fit_is_refused_by_name() {
         (value(f32::NAN), "layers.1.weight[1, 3] is NaN"),
         (value(f32::NEG_INFINITY), "layers.1.weight[1, 3] is -inf"),
         (said("network", "3,5,2"), "network \"3,5,2\", its tensors 3,4,2"),
-        (said("activation", "softplus"), "activation \"softplus\" is unknown"),
+        (said("activation", "swish"), "activation \"swish\" is unknown"),
         (said("loss", "hinge"), "loss \"hinge\" is unknown"),
         (said("output_activation", "identity"), "cross entropy needs probabilities"),
         (said("epsilon", "small"), "epsilon \"small\" is not a number"),

@@ -1,4 +1,5 @@
-// The activations and their slopes, by the number that the engine gives them: 0 identity, 1 sigmoid, 2 tanh, 3 ReLU.
+// The activations and their slopes, by the number that the engine gives them: 0 identity, 1 sigmoid, 2 tanh, 3 ReLU,
+// 4 GELU, 5 softplus.
 
 override ACTIVATION: u32;
 
@@ -9,6 +10,10 @@ fn activate(a: f32) -> f32 {
         return tanh_sech2(a).x;
     } else if ACTIVATION == 3u {
         return select(max(a, 0.0), a, is_nan(a));
+    } else if ACTIVATION == 4u {
+        return select(a * normal(a).x, a, is_nan(a));
+    } else if ACTIVATION == 5u {
+        return select(softplus(a), a, is_nan(a));
     }
     return a;
 }
@@ -22,6 +27,11 @@ fn slope(a: f32) -> f32 {
         return tanh_sech2(a).y;
     } else if ACTIVATION == 3u {
         return select(0.0, 1.0, a > 0.0);
+    } else if ACTIVATION == 4u {
+        let both = normal(a);
+        return select(a * both.y + both.x, a, is_nan(a));
+    } else if ACTIVATION == 5u {
+        return sigmoid(a).x;
     }
     return 1.0;
 }

@@ -69,9 +69,10 @@ fn probe_of(sample: u32, unit: u32, target_class: u32, classes: u32, epsilon: f3
 // A unit's pre-activation and what its changes need.
 struct Unit {
     a: f32,
-    // phi(a) for sigmoid and tanh.
+    // phi(a) for sigmoid and tanh, the sigmoid of a for softplus, Phi(a) for GELU.
     value: f32,
-    // 1 - phi(a) for sigmoid, 1 - |phi(a)| for tanh, to full relative precision.
+    // 1 - phi(a) for sigmoid, 1 - |phi(a)| for tanh, to full relative precision; the same of the sigmoid for
+    // softplus; the normal density at a for GELU.
     rest: f32,
     // phi'(a)
     slope: f32,
@@ -86,6 +87,12 @@ fn unit_of(a: f32) -> Unit {
         return Unit(a, both.x, both.y / (1.0 + abs(both.x)), both.y);
     } else if ACTIVATION == 3u {
         return Unit(a, 0.0, 0.0, select(0.0, 1.0, a > 0.0));
+    } else if ACTIVATION == 4u {
+        let both = normal(a);
+        return Unit(a, both.x, both.y, a * both.y + both.x);
+    } else if ACTIVATION == 5u {
+        let both = sigmoid(a);
+        return Unit(a, both.x, both.y, both.x);
     }
     return Unit(a, 0.0, 0.0, 1.0);
 }
@@ -108,8 +115,21 @@ fn unit_change(unit: Unit, s: f32) -> vec2<f32> {
         return unit.slope * u / select(product + 1.0, vec2<f32>(opposite), product < vec2<f32>(0.0));
     } else if ACTIVATION == 3u {
         return relu_change(unit.a, 0.0, shifts);
+    } else if ACTIVATION == 4u {
+        return gelu_change(unit.a, unit.value, unit.rest, shifts);
+    } else if ACTIVATION == 5u {
+        return softplus_change(unit.value, unit.rest, shifts);
     }
     return shifts;
+}
+
+// How large the slope is before anything in it cancels, and so what rounding and checks are a share of: only GELU's
+// is a difference, Phi(a) + a density(a), which passes through 0 near -0.75.
+fn slope_scale(unit: Unit) -> f32 {
+    if ACTIVATION == 4u {
+        return unit.value + abs(unit.a) * unit.rest;
+    }
+    return unit.slope;
 }
 
 // max(a + s, 0) - max(a, 0), with a as the sum of two floats.

@@ -75,7 +75,11 @@ fn ln1p_pair(s: vec2<f32>) -> vec2<f32> {
     let m = bitcast<vec2<f32>>((bits & vec2<u32>(0x007fffffu)) + 0x3f3504f3u);
     let small = k == vec2<f32>(0.0);
     let f = select(m - 1.0, s, small);
-    let correction = select(lost / u, vec2<f32>(0.0), small);
+    return ln_of_reduced(k, f, select(lost / u, vec2<f32>(0.0), small));
+}
+
+// k ln 2 + ln(1 + f) + correction for f from sqrt(1/2) - 1 to sqrt(2) - 1 and a correction that is tiny.
+fn ln_of_reduced(k: vec2<f32>, f: vec2<f32>, correction: vec2<f32>) -> vec2<f32> {
     // ln(1 + f) = 2 artanh(z), z = f / (2 + f): f - z f + 2 (z^3/3 + z^5/5 + ...), with |z| <= 0.172.
     let z = f / (2.0 + f);
     let w = z * z;
@@ -121,4 +125,90 @@ fn tanh_sech2(a: f32) -> vec2<f32> {
     let t = -m * inverse;
     let both = vec2<f32>(select(t, -t, a < 0.0), 4.0 * exp_pair(x).x * inverse * inverse);
     return select(both, vec2<f32>(a), is_nan(a));
+}
+
+// ln(u), where s = u - 1 is known better than subtraction would tell it, for positive normal u.
+fn ln_near_1(u: vec2<f32>, s: vec2<f32>) -> vec2<f32> {
+    let bits = bitcast<vec2<u32>>(u) - 0x3f3504f3u;
+    let k = vec2<f32>(bitcast<vec2<i32>>(bits) >> vec2<u32>(23u));
+    let m = bitcast<vec2<f32>>((bits & vec2<u32>(0x007fffffu)) + 0x3f3504f3u);
+    return ln_of_reduced(k, select(m - 1.0, s, k == vec2<f32>(0.0)), vec2<f32>(0.0));
+}
+
+// ln(1 + exp(a)) without overflow.
+fn softplus(a: f32) -> f32 {
+    return max(a, 0.0) + ln1p_pair(exp_pair(vec2<f32>(-abs(a)))).x;
+}
+
+// softplus(a + s) - softplus(a) from the sigmoid of a and its complement, for |s| <= 80: ln(1 + z expm1(s)), whose
+// argument is c + z exp(s). Either form keeps its precision where the other cancels.
+fn softplus_change(value: f32, complement: f32, s: vec2<f32>) -> vec2<f32> {
+    let reduced = reduce(s);
+    let e = reduced.scale * reduced.p + (reduced.scale - 1.0);
+    let power = reduced.scale * reduced.p + reduced.scale;
+    return ln_near_1(value * power + complement, value * e);
+}
+
+// Phi(-x) and the density at x + low, for x >= 0; `low` is what rounding took from x.
+struct Tail {
+    beyond: vec2<f32>,
+    density: vec2<f32>,
+}
+
+// See src/backend/cpu/normal.rs.
+fn normal_tail(x_or_more: vec2<f32>, low: vec2<f32>) -> Tail {
+    // Beyond 15 the density is below float32's normal numbers.
+    let x = min(x_or_more, vec2<f32>(15.0));
+    // exp(-x^2 / 2) would enlarge the rounding of x^2 to 1e-5. The square of 12 bits is exact; the rest is small.
+    let high = bitcast<vec2<f32>>((bitcast<vec2<u32>>(x) + 0x800u) & vec2<u32>(0xfffff000u));
+    let rest = -0.5 * (hide(x - high) * (x + high)) - x * select(low, vec2<f32>(0.0), x_or_more > vec2<f32>(15.0));
+    var series = vec2<f32>(1.0 / 24.0);
+    series = series * rest + 1.0 / 6.0;
+    series = series * rest + 0.5;
+    series = series * rest + 1.0;
+    let most = exp_pair(-0.5 * high * high);
+    let bell = (most * rest) * series + most;
+    // (x + 2) Phi(-x) / exp(-x^2 / 2) in q = (x - 4) / (x + 4): a minimax polynomial, off by 2.2e-8 at most.
+    let q = (x - 4.0) / (x + 4.0);
+    var p = vec2<f32>(5.109141e-4);
+    p = p * q + 2.4328029e-4;
+    p = p * q - 4.5199897e-3;
+    p = p * q + 9.476311e-3;
+    p = p * q - 1.3253897e-3;
+    p = p * q - 4.311088e-2;
+    p = p * q + 0.13837828;
+    p = p * q - 0.26710108;
+    p = p * q + 0.5664638;
+    return Tail(bell * p / (x + 2.0), 0.3989423 * bell);
+}
+
+// Phi(a) and the density at a.
+fn normal(a: f32) -> vec2<f32> {
+    let tail = normal_tail(vec2<f32>(abs(a)), vec2<f32>(0.0));
+    return vec2<f32>(select(tail.beyond.x, 1.0 - tail.beyond.x, a >= 0.0), tail.density.x);
+}
+
+// gelu(a + s) - gelu(a) from Phi(a) and the density at a, in two forms: see src/backend/cpu/normal.rs.
+fn gelu_change(a: f32, cdf: f32, density: f32, s: vec2<f32>) -> vec2<f32> {
+    // s Phi(a) + (a + s) (Phi(a + s) - Phi(a)), with the density's mean from its value in the middle and a series.
+    let x = a * s;
+    let y = 0.5 * s * s;
+    let middle = exp_pair(-(0.25 * y + 0.5 * x));
+    let p2 = (x + y) * (x + y);
+    let second = p2 - 2.0 * y;
+    let fourth = p2 * p2 + 12.0 * y * (y - p2);
+    let sixth = (p2 * p2) * (p2 - 30.0 * y) + y * y * (180.0 * p2 - 120.0 * y);
+    let series = second * (1.0 / 24.0) + (sixth * (1.0 / 322560.0) + fourth * (1.0 / 1920.0));
+    let near = s * ((a + s) * density * (middle * series + middle) + cdf);
+    // gelu(a) = max(a, 0) - |a| Phi(-|a|), with what rounding took from a + s.
+    let b = hide(a + s);
+    let added = hide(b - a);
+    let low = (a - hide(b - added)) + (s - added);
+    let before = abs(a) * normal_tail(vec2<f32>(abs(a)), vec2<f32>(0.0)).beyond.x;
+    let after = abs(b) * normal_tail(abs(b), select(low, -low, b < vec2<f32>(0.0))).beyond;
+    let from_active = select(vec2<f32>(-a), s, b > vec2<f32>(0.0));
+    let ramp = select(max(b, vec2<f32>(0.0)), from_active, a > 0.0);
+    let far = ramp + (before - after);
+    let is_near = max(abs(s), abs(s * (a + 0.5 * s))) <= vec2<f32>(0.7);
+    return select(far, near, is_near);
 }

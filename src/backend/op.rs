@@ -287,7 +287,8 @@ pub struct ProbedLayer {
 /// `coefficients[m * N + n, j]`. With `features` (see [`CurveFeatures`]) one matrix product gives the gradient.
 ///
 /// `errors[n, j]` is the check: an estimate of what the polynomial misses, as a share of the curve's own scale
-/// (`sum_k |dL/da_k| |next[j, k]|` times the slope of the activation); infinite at a kink. With one pair it is a bound
+/// (`sum_k |dL/da_k| |next[j, k]|` times the slope of the activation; GELU's is `Phi(a) + a density(a)` and passes
+/// through 0, so that its two parts count by size); infinite at a kink. With one pair it is a bound
 /// from the largest derivatives; with several, spare pairs ([`spare_pairs`]) see it. Where it exceeds
 /// `tolerance` the coefficients are 0 and [`ProbeSingle`] takes over.
 #[derive(Debug, Clone, Copy, PartialEq)]

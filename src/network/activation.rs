@@ -9,13 +9,17 @@ pub enum Activation {
     Tanh,
     /// `max(a, 0)`; its derivative at 0 is taken as 0.
     Relu,
+    /// `a Phi(a)`, with the normal distribution's `Phi` (Hendrycks and Gimpel, 2016), not an approximation of it.
+    Gelu,
+    /// `ln(1 + exp(a))`
+    Softplus,
     /// `a`
     Identity,
 }
 
 impl Activation {
     /// All activations, for tests and lists.
-    pub const ALL: [Self; 4] = [Self::Sigmoid, Self::Tanh, Self::Relu, Self::Identity];
+    pub const ALL: [Self; 6] = [Self::Sigmoid, Self::Tanh, Self::Relu, Self::Gelu, Self::Softplus, Self::Identity];
 
     /// The name in options, models and reports.
     #[must_use]
@@ -24,6 +28,8 @@ impl Activation {
             Self::Sigmoid => "sigmoid",
             Self::Tanh => "tanh",
             Self::Relu => "relu",
+            Self::Gelu => "gelu",
+            Self::Softplus => "softplus",
             Self::Identity => "identity",
         }
     }

@@ -102,9 +102,19 @@ pub(crate) fn expect(op: &Op, before: &Contents, after: &Contents) -> Vec<Expect
             vec![Expected::floats("out", op.out, values, function_of(op.activation))]
         }
         Op::ActivationGradient(op) => {
-            let pairs = floats(op.x).into_iter().zip(floats(op.gradient));
-            let values = pairs.map(|(a, g)| g * reference::slope(op.activation, a)).collect();
-            vec![Expected::floats("gradient", op.gradient, values, function_of(op.activation))]
+            let (x, gradient) = (floats(op.x), floats(op.gradient));
+            let pairs = x.iter().copied().zip(gradient.iter().copied());
+            let values = pairs.clone().map(|(a, g)| g * reference::slope(op.activation, a)).collect();
+            let tolerance = match op.activation {
+                // Its slope is a difference that passes through 0.
+                Activation::Gelu => Tolerance::Scaled {
+                    ulps: 8.0,
+                    magnitudes: pairs.map(|(a, g)| (g * reference::slope_scale(op.activation, a)).abs()).collect(),
+                    reason: "a sum whose parts cancel",
+                },
+                other => function_of(other),
+            };
+            vec![Expected::floats("gradient", op.gradient, values, tolerance)]
         }
         Op::Softmax(op) => softmax(op.x, op.logarithm, op.out, before),
         Op::CrossEntropy(op) => {
@@ -286,7 +296,7 @@ fn sum(terms: usize, magnitudes: Vec<f64>, operands: [&[f64]; 3]) -> Tolerance {
 fn function_of(activation: Activation) -> Tolerance {
     match activation {
         Activation::Relu | Activation::Identity => Tolerance::Exact,
-        Activation::Sigmoid | Activation::Tanh => Tolerance::Function,
+        Activation::Sigmoid | Activation::Tanh | Activation::Gelu | Activation::Softplus => Tolerance::Function,
     }
 }
 

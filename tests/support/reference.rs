@@ -60,6 +60,8 @@ pub(crate) fn activate(activation: Activation, a: f64) -> f64 {
         Activation::Sigmoid => 1.0 / (1.0 + (-a).exp()),
         Activation::Tanh => a.tanh(),
         Activation::Relu => a.max(0.0),
+        Activation::Gelu => a * normal_cdf(a),
+        Activation::Softplus => a.max(0.0) + (-a.abs()).exp().ln_1p(),
         Activation::Identity => a,
     }
 }
@@ -70,8 +72,40 @@ pub(crate) fn slope(activation: Activation, a: f64) -> f64 {
         Activation::Sigmoid => activate(activation, a) * activate(activation, -a),
         Activation::Tanh => a.cosh().powi(-2),
         Activation::Relu => f64::from(u8::from(a > 0.0)),
+        Activation::Gelu => normal_cdf(a) + a * normal_density(a),
+        Activation::Softplus => activate(Activation::Sigmoid, a),
         Activation::Identity => 1.0,
     }
+}
+
+/// [`slope`] before anything in it cancels: GELU's two parts by size.
+pub(crate) fn slope_scale(activation: Activation, a: f64) -> f64 {
+    match activation {
+        Activation::Gelu => normal_cdf(a) + a.abs() * normal_density(a),
+        _ => slope(activation, a),
+    }
+}
+
+/// `exp(-x^2 / 2) / sqrt(2 pi)`
+pub(crate) fn normal_density(x: f64) -> f64 {
+    (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt()
+}
+
+/// The share of the normal distribution below `a`: by the Taylor series of its odd part, all of whose terms have one
+/// sign, and in the tails by Laplace's continued fraction.
+pub(crate) fn normal_cdf(a: f64) -> f64 {
+    let x = a.abs();
+    let beyond = if x > 3.0 {
+        normal_density(x) / (1..200).rev().fold(x, |below, k| x + f64::from(k) / below)
+    } else {
+        let (mut term, mut sum) = (x, x);
+        for k in 1..100 {
+            term *= x * x / f64::from(2 * k + 1);
+            sum += term;
+        }
+        0.5 - normal_density(x) * sum
+    };
+    if a < 0.0 { beyond } else { 1.0 - beyond }
 }
 
 /// The logarithm of one row's softmax.
@@ -237,14 +271,14 @@ impl Probe<'_> {
     pub(crate) fn curve_scale(&self) -> f64 {
         let gradient = loss_gradient(self.output, self.y, self.target);
         let sum: f64 = gradient.iter().zip(&self.to_logits).map(|(g, weight)| (g * weight).abs()).sum();
-        2.0 * slope(self.activation, self.a) * sum
+        2.0 * slope_scale(self.activation, self.a) * sum
     }
 
     /// How large `E` is before anything in it cancels: the curve's scale with every subtraction made an addition.
     pub(crate) fn scale(&self) -> f64 {
         let gradient = loss_gradient_magnitude(self.output, self.y, self.target);
         let sum: f64 = gradient.iter().zip(&self.to_logits).map(|(g, weight)| g * weight.abs()).sum();
-        2.0 * slope(self.activation, self.a) * sum
+        2.0 * slope_scale(self.activation, self.a) * sum
     }
 
     /// How large the terms are that cancel in `E(s)`: the scale, and for raw outputs the parabola's even part, which
@@ -254,7 +288,7 @@ impl Probe<'_> {
             return self.scale();
         }
         let squares: f64 = self.to_logits.iter().map(|weight| weight * weight).sum();
-        self.scale() + s * slope(self.activation, self.a).powi(2) * squares
+        self.scale() + s * slope_scale(self.activation, self.a).powi(2) * squares
     }
 }
 

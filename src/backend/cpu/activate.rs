@@ -2,6 +2,7 @@
 
 use super::math;
 use super::memory::View;
+use super::normal;
 use super::simd::{Float, vectorized};
 use super::team::Worker;
 use crate::backend::op::Activate;
@@ -25,6 +26,8 @@ fn body<F: Float>(activation: Activation, x: &[f32], out: &mut [f32]) {
         Activation::Sigmoid => each(x, out, |a| math::sigmoid::<F>(a).0),
         Activation::Tanh => each(x, out, |a| math::tanh::<F>(a).0),
         Activation::Relu => each(x, out, |a| a.max(0.0)),
+        Activation::Gelu => each(x, out, normal::gelu::<F>),
+        Activation::Softplus => each(x, out, math::softplus::<F>),
         Activation::Identity => out.copy_from_slice(x),
     }
 }

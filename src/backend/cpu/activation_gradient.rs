@@ -2,6 +2,7 @@
 
 use super::math;
 use super::memory::View;
+use super::normal;
 use super::simd::{Float, vectorized};
 use super::team::Worker;
 use crate::backend::op::ActivationGradient;
@@ -42,6 +43,11 @@ pub(super) fn slope<F: Float>(activation: Activation, a: f32) -> f32 {
                 0.0
             }
         }
+        Activation::Gelu => {
+            let (cdf, density) = normal::normal::<F>(a);
+            F::mul_add(a, density, cdf)
+        }
+        Activation::Softplus => math::sigmoid::<F>(a).0,
         Activation::Identity => 1.0,
     }
 }

@@ -5,6 +5,7 @@
 
 use super::argmax::largest;
 use super::math::{self, LANES, Lanes, map};
+use super::normal;
 use super::simd::Float;
 use crate::network::{Activation, OutputLoss};
 
@@ -12,9 +13,10 @@ use crate::network::{Activation, OutputLoss};
 pub(super) struct Units {
     activation: Activation,
     a: Lanes,
-    /// `phi(a)` for sigmoid and tanh.
+    /// `phi(a)` for sigmoid and tanh, the sigmoid of `a` for softplus, `Phi(a)` for GELU.
     value: Lanes,
-    /// `1 - phi(a)` for sigmoid, `1 - |phi(a)|` for tanh, to full relative precision.
+    /// `1 - phi(a)` for sigmoid, `1 - |phi(a)|` for tanh, to full relative precision; the same of the sigmoid for
+    /// softplus; the normal density at `a` for GELU.
     rest: Lanes,
     /// `phi'(a)`
     pub(super) slope: Lanes,
@@ -38,6 +40,18 @@ impl Units {
                 }
             }
             Activation::Relu => slope = map(&a, |a| if a > 0.0 { 1.0 } else { 0.0 }),
+            Activation::Gelu => {
+                for lane in 0..LANES {
+                    let (cdf, density) = normal::normal::<F>(a[lane]);
+                    (value[lane], rest[lane], slope[lane]) = (cdf, density, F::mul_add(a[lane], density, cdf));
+                }
+            }
+            Activation::Softplus => {
+                for lane in 0..LANES {
+                    (value[lane], rest[lane]) = math::sigmoid::<F>(a[lane]);
+                }
+                slope = value;
+            }
             Activation::Identity => {}
         }
         Self { activation, a, value, rest, slope }
@@ -103,9 +117,61 @@ impl Units {
                     };
                 }
             }
+            Activation::Gelu => {
+                let s = &shift.s;
+                let mut all_near = true;
+                for lane in 0..LANES {
+                    all_near &= normal::is_near(self.a[lane], s[lane]);
+                }
+                for lane in 0..LANES {
+                    d[lane] = normal::gelu_change_near::<F>(self.a[lane], self.value[lane], self.rest[lane], s[lane]);
+                }
+                // Small steps, which most are, need no more.
+                if !all_near {
+                    for lane in 0..LANES {
+                        let far = normal::gelu_change_far::<F>(self.a[lane], s[lane]);
+                        d[lane] = if normal::is_near(self.a[lane], s[lane]) { d[lane] } else { far };
+                    }
+                }
+            }
+            Activation::Softplus => {
+                for lane in 0..LANES {
+                    d[lane] = math::softplus_change::<F>(self.value[lane], self.rest[lane], shift.s[lane]);
+                }
+            }
             Activation::Identity => d = shift.s,
         }
         d
+    }
+
+    /// How large the slope is before anything in it cancels, and so what rounding and checks are a share of: only
+    /// GELU's is a difference, `Phi(a) + a density(a)`, which passes through 0 near -0.75.
+    #[inline(always)]
+    pub(super) fn slope_scale(&self, lane: usize) -> f32 {
+        match self.activation {
+            Activation::Gelu => self.value[lane] + self.a[lane].abs() * self.rest[lane],
+            _ => self.slope[lane],
+        }
+    }
+
+    /// The largest second and third derivatives within `reach` of `a`, as shares of [`Units::slope_scale`].
+    #[inline(always)]
+    pub(super) fn bends<F: Float>(&self, lane: usize, reach: f32) -> (f32, f32) {
+        match self.activation {
+            // z (1 - z) (1 - 2 z), z (1 - z) (1 - 6 z + 6 z^2); softplus has the sigmoid as its slope.
+            Activation::Sigmoid | Activation::Softplus => (1.0, 1.0),
+            Activation::Tanh => (2.0, 4.0),
+            Activation::Gelu => {
+                // (2 - a^2) and (a^3 - 4 a) times the density, either of which is 0 somewhere: so each part by size,
+                // at the end where it is largest.
+                let (least, most) = ((self.a[lane].abs() - reach).max(0.0), self.a[lane].abs() + reach);
+                let density = normal::normal::<F>(least).1;
+                let square = most * most;
+                let scale = self.slope_scale(lane).max(f32::MIN_POSITIVE);
+                ((2.0 + square) * density / scale, (square + 4.0) * most * density / scale)
+            }
+            Activation::Relu | Activation::Identity => (0.0, 0.0),
+        }
     }
 }
 
@@ -136,7 +202,7 @@ impl Shift {
                     (growth[lane], factor[lane]) = (u, square / (1.0 + u.abs()));
                 }
             }
-            Activation::Relu | Activation::Identity => {}
+            Activation::Relu | Activation::Gelu | Activation::Softplus | Activation::Identity => {}
         }
         Self { s, growth, factor, small: largest_magnitude(&growth) <= math::SMALL }
     }
@@ -147,7 +213,7 @@ impl Shift {
         let growth = match activation {
             Activation::Sigmoid => map(&s, |s| math::small_expm1::<F>(s)),
             Activation::Tanh => map(&s, |s| math::small_tanh::<F>(s)),
-            Activation::Relu | Activation::Identity => s,
+            Activation::Relu | Activation::Gelu | Activation::Softplus | Activation::Identity => s,
         };
         Self { s, growth, factor: [0.0; LANES], small: true }
     }

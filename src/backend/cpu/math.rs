@@ -107,6 +107,12 @@ pub(super) fn ln1p<F: Float>(s: f32) -> f32 {
     let small = k == 0.0;
     let f = if small { s } else { m - 1.0 };
     let correction = if small { 0.0 } else { lost / u };
+    ln_of_reduced::<F>(k, f, correction)
+}
+
+/// `k ln 2 + ln(1 + f) + correction` for `f` from `sqrt(1/2) - 1` to `sqrt(2) - 1` and a correction that is tiny.
+#[inline(always)]
+fn ln_of_reduced<F: Float>(k: f32, f: f32, correction: f32) -> f32 {
     // ln(1 + f) = 2 artanh(z), z = f / (2 + f): f - z f + 2 (z^3/3 + z^5/5 + ...), with |z| <= 0.172.
     let z = f / (2.0 + f);
     let w = z * z;
@@ -118,6 +124,30 @@ pub(super) fn ln1p<F: Float>(s: f32) -> f32 {
     // f - z f equals 2 z; this order keeps the large part exact.
     let tail = z * F::mul_add(w, p, -f) + F::mul_add(k, LN2_LOW, correction);
     F::mul_add(k, LN2_HIGH, f + tail)
+}
+
+/// `ln(u)`, where `s = u - 1` is known better than subtraction would tell it, for positive normal `u`.
+#[inline(always)]
+fn ln_near_1<F: Float>(u: f32, s: f32) -> f32 {
+    let bits = u.to_bits().wrapping_sub(0x3f35_04f3);
+    let k = ((bits as i32) >> 23) as f32;
+    let m = f32::from_bits((bits & 0x007f_ffff).wrapping_add(0x3f35_04f3));
+    ln_of_reduced::<F>(k, if k == 0.0 { s } else { m - 1.0 }, 0.0)
+}
+
+/// `ln(1 + exp(a))` without overflow.
+#[inline(always)]
+pub(super) fn softplus<F: Float>(a: f32) -> f32 {
+    // Not `max`, which would hide a NaN.
+    let ramp = if a < 0.0 { 0.0 } else { a };
+    ramp + ln1p::<F>(exp::<F>(-a.abs()))
+}
+
+/// `softplus(a + s) - softplus(a)` from the sigmoid of `a` and its complement, for `|s| <= 80`.
+#[inline(always)]
+pub(super) fn softplus_change<F: Float>(value: f32, complement: f32, s: f32) -> f32 {
+    // ln(1 + z expm1(s)), whose argument is c + z exp(s): either form keeps its precision where the other cancels.
+    ln_near_1::<F>(F::mul_add(value, exp::<F>(s), complement), value * expm1::<F>(s))
 }
 
 /// `ln(x)` for `x >= 0`: minus infinity at 0.
@@ -197,6 +227,33 @@ mod tests {
             let x = 1.0 + near;
             assert_close("ln", x, ln::<F>(x), f64::from(x).ln(), tolerance);
         }
+    }
+
+    /// Of the change itself, six units in the last place: the exponential's, the logarithm's and two products'.
+    #[test]
+    fn changes_of_softplus_do_not_cancel() {
+        let expected = |a: f64, s: f64| {
+            let (z, c) = (1.0 / (1.0 + (-a).exp()), 1.0 / (1.0 + a.exp()));
+            let u = z * s.exp_m1();
+            if u > -0.5 { u.ln_1p() } else { (c + z * s.exp()).ln() }
+        };
+        let changed = |a: f32, s: f32| {
+            let (z, c) = sigmoid::<Fused>(a);
+            softplus_change::<Fused>(z, c, s)
+        };
+        let mut worst_by_subtraction = 0.0f64;
+        for a in points(40.0).filter(|a| a.abs() > 1e-4) {
+            assert_close("softplus", a, softplus::<Fused>(a), expected(-200.0, 200.0 + f64::from(a)), 3.6e-7);
+            for size in [1e-8, 1e-6, 1e-4, 1e-2, 0.1, 0.5, 1.0, 3.0, 5.0] {
+                for s in [size, -size] {
+                    let wanted = expected(a.into(), s.into());
+                    assert_close(&format!("softplus changed by {s}"), a, changed(a, s), wanted, 6e-7);
+                    let naive = softplus::<Fused>(a + s) - softplus::<Fused>(a);
+                    worst_by_subtraction = worst_by_subtraction.max((f64::from(naive) / wanted - 1.0).abs());
+                }
+            }
+        }
+        assert!(worst_by_subtraction > 1e-2, "the control: subtraction loses {worst_by_subtraction}");
     }
 
     /// 3.6e-7 is three units in the last place; without fused products a fourth one joins.

@@ -21,6 +21,7 @@ mod matmul;
 mod mean;
 mod memory;
 mod nonzeros;
+mod normal;
 mod one_hot;
 mod plan;
 mod precise_affine;

@@ -145,7 +145,7 @@ fn body<F: Float>(
                 let mut result = group.difference::<F>(&shifts[0]);
                 let factor = curves.scale / (reach * nodes.position[0]);
                 result.iter_mut().for_each(|result| *result *= factor);
-                let error = group.bounds(reach, &a, &result);
+                let error = group.bounds::<F>(reach, &a, &result);
                 store(&kept(&error, curves.op.tolerance, &result), &mut coefficients[0][place..]);
                 error
             } else {
@@ -274,10 +274,10 @@ impl Group<'_> {
 
     /// What one pair of nodes may miss, as a share of the curve's scale.
     #[inline(always)]
-    fn bounds(&self, reach: f32, a: &Lanes, result: &Lanes) -> Lanes {
+    fn bounds<F: Float>(&self, reach: f32, a: &Lanes, result: &Lanes) -> Lanes {
         let mut error = [0.0; LANES];
         for lane in 0..LANES {
-            error[lane] = self.bound(reach, self.unit.slope[lane], self.spread(lane));
+            error[lane] = self.bound::<F>(reach, lane);
         }
         self.refuse(reach, a, result, &mut error);
         error
@@ -303,7 +303,7 @@ impl Group<'_> {
         }
         let mut error = [0.0; LANES];
         for lane in 0..LANES {
-            let scale = 2.0 * self.curves.scale * self.unit.slope[lane] * sum[lane];
+            let scale = 2.0 * self.curves.scale * self.unit.slope_scale(lane) * sum[lane];
             error[lane] = estimate(result[count - 1][lane].abs(), result[count - 2][lane].abs(), missed[lane], scale);
         }
         self.refuse(reach, a, &result[0], &mut error);
@@ -322,15 +322,12 @@ impl Group<'_> {
     }
 
     /// A bound of `s^2 C''' / 6 C'` over the curve, from the largest derivatives of the activation and of the loss:
-    /// each derivative of the loss by the unit's output brings a factor of at most the spread of its weights.
+    /// each derivative of the loss by the unit's output brings a factor of at most the spread of its weights. `C'` is
+    /// taken by [`Units::slope_scale`], which is what the curve's scale is made of.
     #[inline(always)]
-    fn bound(&self, reach: f32, slope: f32, spread: f32) -> f32 {
-        let (second, third) = match self.curves.op.layer.activation {
-            Activation::Sigmoid => (1.0, 1.0),
-            Activation::Tanh => (2.0, 4.0),
-            Activation::Relu | Activation::Identity => (0.0, 0.0),
-        };
-        let bend = slope * spread;
+    fn bound<F: Float>(&self, reach: f32, lane: usize) -> f32 {
+        let (second, third) = self.unit.bends::<F>(lane, reach);
+        let bend = self.unit.slope_scale(lane) * self.spread(lane);
         let loss = if self.curves.raw { 0.0 } else { bend * bend };
         reach * reach / 6.0 * (loss + 3.0 * second * bend + third)
     }

@@ -92,6 +92,8 @@ pub(crate) fn activation_code(activation: Activation) -> f64 {
         Activation::Sigmoid => 1.0,
         Activation::Tanh => 2.0,
         Activation::Relu => 3.0,
+        Activation::Gelu => 4.0,
+        Activation::Softplus => 5.0,
     }
 }
 
