@@ -6,6 +6,8 @@ override WORKGROUP: u32;
 override SHARE: u32;
 // Whether the parameters are biases: one a unit, with an input of 1.
 override BIAS: bool;
+// Whether parameters are moved up only: 1/(hN) sum_n C(h x[n, i]).
+override ONE_SIDED: bool;
 
 struct Parameters {
     samples: u32,
@@ -14,7 +16,7 @@ struct Parameters {
     zero: u32,
     step_size: f32,
     epsilon: f32,
-    // 1 / 2hN
+    // 1 / 2hN, or 1 / hN
     scale: f32,
     inputs: u32,
     stride: u32,
@@ -76,6 +78,9 @@ fn main(
                     d = relu_change(at.a, low, vec2<f32>(s, -s));
                 } else {
                     d = unit_change(at, s);
+                }
+                if ONE_SIDED {
+                    d.y = 0.0;
                 }
                 gradient[i * parameters.units + unit] += loss_change(probe, d) * parameters.scale;
             }

@@ -376,6 +376,8 @@ pub struct PreciseAffine {
 /// `weight_gradient[i, j] += 1/(2hN) sum_n (C(h x[n, i]) - C(-h x[n, i]))`, and the bias with `x = 1`.
 ///
 /// At a kink the rounding of the pre-activation is all that counts, so a ReLU's comes in twice the precision.
+///
+/// With `one_sided` it is the forward quotient's part, `1/(hN) sum_n C(h x[n, i])`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ProbeSingle {
     /// What is probed.
@@ -392,6 +394,8 @@ pub struct ProbeSingle {
     pub weight_gradient: Tensor,
     /// `[1, U]`, added to.
     pub bias_gradient: Tensor,
+    /// Whether parameters are moved up only.
+    pub one_sided: bool,
 }
 
 /// Some of the curves of a layer with hidden layers behind it: those with the numbers `first..first + count` in the

@@ -2,24 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
 use super::options::{DataOptions, DeviceOptions, FunctionOptions, OutputOptions};
 use super::record::DeviceRecord;
+use super::samples::SplitName;
 use super::{Failure, Outcome};
 use crate::report::{self, confusion, count, pairs, percent};
 use crate::train::{self, checkpoint};
 use crate::{Error, Result};
-
-/// The parts of a data set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SplitName {
-    /// What it was not trained on.
-    Test,
-    /// What it was trained on.
-    Train,
-}
 
 /// The options of `gpu-train evaluate`.
 #[derive(Debug, Args)]
@@ -59,10 +51,7 @@ impl Evaluate {
         self.functions.override_model(&mut model).map_err(Failure::Usage)?;
         let network = model.network;
         let dataset = self.data.open(Some(network.architecture.outputs()))?;
-        let (split, split_name) = match self.split {
-            SplitName::Test => (dataset.test(), "test"),
-            SplitName::Train => (dataset.train(), "train"),
-        };
+        let (split, split_name) = self.split.of(&dataset);
         let mut opened = self.device.open()?;
         let device = DeviceRecord::new(opened.backend.info(), &opened.reason);
         if !self.output.quiet {

@@ -1,12 +1,16 @@
 //! The command line: one file a subcommand. Options are data here; what computes is in the library.
 
+mod check;
 mod data;
 mod devices;
 mod evaluate;
+mod gradient;
 mod interrupt;
+mod literal;
 mod options;
 mod paths;
 mod record;
+mod samples;
 mod summary;
 mod train;
 mod values;
@@ -41,6 +45,10 @@ enum Command {
     Train(Box<train::Train>),
     /// Evaluate a model: loss, accuracy, confusion matrix.
     Evaluate(evaluate::Evaluate),
+    /// The gradient of a model's loss at given samples, with its error: numerical, literal or by back-propagation.
+    Gradient(Box<gradient::Gradient>),
+    /// Hold the numerical gradient to back-propagation and to float64 quotients; exit code 1 where it fails.
+    Check(Box<check::Check>),
     /// List every adapter, and say which one `--device auto` takes and why.
     Devices(devices::Devices),
     /// What a data set holds.
@@ -52,6 +60,8 @@ enum Command {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Done,
+    /// What was to be shown does not hold; that is said already.
+    Refuted,
     Interrupted,
 }
 
@@ -79,11 +89,14 @@ impl Cli {
             None => self.train.run(started),
             Some(Command::Train(train)) => train.run(started),
             Some(Command::Evaluate(evaluate)) => evaluate.run(),
+            Some(Command::Gradient(gradient)) => gradient.run(),
+            Some(Command::Check(check)) => check.run(),
             Some(Command::Devices(devices)) => devices.run(),
             Some(Command::Data(data)) => data.run(),
         };
         match result {
             Ok(Outcome::Done) => ExitCode::SUCCESS,
+            Ok(Outcome::Refuted) => ExitCode::FAILURE,
             Ok(Outcome::Interrupted) => interrupt::EXIT_CODE.into(),
             Err(Failure::Failed(Error::Interrupted)) => {
                 report::note("interrupted");

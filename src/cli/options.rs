@@ -4,13 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::values;
+use super::values::{self, HiddenSizes, StepSize};
 use crate::backend::{OpenOptions, Opened};
 use crate::data::Dataset;
 use crate::device::Selector;
-use crate::network::{Activation, Loss, OutputActivation, OutputLoss};
+use crate::gradient::{Difference, GradientOptions, Method, Probes};
+use crate::network::{Activation, Architecture, Initialization, Loss, OutputActivation, OutputLoss};
 use crate::train::checkpoint::{self, LoadedNetwork};
 use crate::{Error, Result, backend, report};
+
+/// Fresh weights where nothing else is said: the chapter's.
+pub(super) const DEFAULT_INITIALIZATION: Initialization = Initialization::Normal(0.01);
 
 /// Where it runs.
 #[derive(Debug, Clone, Args)]
@@ -26,6 +30,11 @@ pub(super) struct DeviceOptions {
 }
 
 impl DeviceOptions {
+    /// Threads of the CPU path, where that is said.
+    pub(super) fn threads(&self) -> Option<usize> {
+        self.threads.map(usize::from)
+    }
+
     /// Opens the device, and passes on what it warns of.
     pub(super) fn open(&self) -> Result<Opened> {
         let Ok(selector) = self.device.parse::<Selector>();
@@ -61,6 +70,21 @@ impl DataOptions {
     }
 }
 
+/// How numerical gradients are taken.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Gradient")]
+pub(super) struct QuotientOptions {
+    /// central; forward, whose error grows as h; five-point and richardson, as h^4 at twice the price
+    #[arg(long, default_value = "central")]
+    pub(super) difference: Difference,
+    /// The h of the difference, or auto: where truncation and rounding are in balance
+    #[arg(long, value_name = "H", default_value = "1e-4", allow_negative_numbers = true)]
+    pub(super) step_size: StepSize,
+    /// Loss curves where they pass their check (auto), everywhere (curve), or each parameter on its own
+    #[arg(long, default_value = "auto")]
+    pub(super) probes: Probes,
+}
+
 /// What is said about it.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
@@ -91,6 +115,19 @@ pub(super) struct FunctionOptions {
     epsilon: Option<f32>,
 }
 
+impl QuotientOptions {
+    /// As the library takes them; a step that is still to be chosen is the default one.
+    pub(super) fn gradient_options(&self, method: Method) -> GradientOptions {
+        GradientOptions {
+            method,
+            difference: self.difference,
+            step_size: self.step_size.fixed(),
+            probes: self.probes,
+            nodes: None,
+        }
+    }
+}
+
 impl FunctionOptions {
     /// The functions of a fresh network.
     ///
@@ -103,6 +140,17 @@ impl FunctionOptions {
             self.epsilon.unwrap_or(checkpoint::DEFAULT_EPSILON),
         )?;
         Ok((self.activation.unwrap_or(checkpoint::DEFAULT_ACTIVATION), output))
+    }
+
+    /// What a fresh network for a data set is, with hidden layers of these sizes or one of 50 units.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when it is none.
+    pub(super) fn fresh_architecture(&self, hidden: Option<&HiddenSizes>, dataset: &Dataset) -> Result<Architecture> {
+        let (activation, output) = self.of_fresh_network()?;
+        let hidden = hidden.map_or([50].as_slice(), |hidden| &hidden.0);
+        let ends = ([dataset.train().features()], [dataset.classes()]);
+        Architecture::new([&ends.0, hidden, &ends.1].concat(), activation, output)
     }
 
     /// Puts these in the place of the model's, and warns of what neither says.

@@ -52,6 +52,7 @@ pub(super) struct RunRecord {
     pub(super) loss: &'static str,
     epsilon: Option<f32>,
     pub(super) gradient: &'static str,
+    difference: Option<&'static str>,
     pub(super) step_size: Option<f32>,
     probes: Option<String>,
     pub(super) batch_size: usize,
@@ -89,6 +90,7 @@ impl RunRecord {
             loss: architecture.output.loss().name(),
             epsilon: architecture.output.epsilon(),
             gradient: settings.method.name(),
+            difference: numerical.then(|| settings.difference.name()),
             step_size: numerical.then_some(settings.step_size),
             probes: numerical.then(|| values::name(settings.probes)),
             batch_size: settings.batch_size,
@@ -116,9 +118,9 @@ impl RunRecord {
 
     /// What is done to it, and how often.
     pub(super) fn run(&self) -> String {
-        let gradient = match self.step_size {
-            Some(step_size) => format!("numerical gradients (h = {})", number(step_size)),
-            None => "gradients by back-propagation".into(),
+        let gradient = match (self.step_size, self.difference) {
+            (Some(step_size), Some(difference)) => format!("numerical gradients ({difference}, h = {})", number(step_size)),
+            _ => "gradients by back-propagation".into(),
         };
         let (optimizer, rate) = (&self.optimizer, number(self.learning_rate));
         let (batch, steps) = (self.batch_size, count(self.steps));
@@ -151,7 +153,8 @@ impl RunRecord {
             add("epsilon", &number(epsilon));
         }
         add("gradient", self.gradient);
-        if let (Some(step_size), Some(probes)) = (self.step_size, &self.probes) {
+        if let (Some(step_size), Some(probes), Some(difference)) = (self.step_size, &self.probes, self.difference) {
+            add("difference", difference);
             add("step-size", &number(step_size));
             add("probes", probes);
         }

@@ -1,5 +1,6 @@
 //! What a run came to, as a table and as JSON.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Instant;
 
@@ -46,7 +47,7 @@ pub(super) struct RunSummary {
 
 /// What the numerical gradient's check counted.
 #[derive(Debug, Serialize)]
-struct Probes {
+pub(super) struct Probes {
     curves: u64,
     more_nodes: u64,
     single: u64,
@@ -57,6 +58,14 @@ impl From<ProbeReport> for Probes {
     fn from(report: ProbeReport) -> Self {
         let ProbeReport { curves, more_nodes, single, largest_check_error } = report;
         Self { curves, more_nodes, single, largest_check_error }
+    }
+}
+
+impl fmt::Display for Probes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [curves, more, single] = [self.curves, self.more_nodes, self.single].map(count);
+        let error = significant(self.largest_check_error);
+        write!(formatter, "{curves} curves, {more} with more nodes, {single} one by one; check error at most {error}")
     }
 }
 
@@ -136,12 +145,7 @@ impl RunSummary {
             ));
         }
         if let Some(probes) = &self.probes {
-            let [curves, more, single] = [probes.curves, probes.more_nodes, probes.single].map(count);
-            let error = significant(probes.largest_check_error);
-            rows.push((
-                "probes",
-                format!("{curves} curves, {more} with more nodes, {single} one by one; check error at most {error}"),
-            ));
+            rows.push(("probes", probes.to_string()));
         }
         rows.push(("device", record.device.to_string()));
         if let Some(path) = saved {

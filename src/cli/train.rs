@@ -7,13 +7,15 @@ use std::time::Instant;
 use clap::Args;
 
 use super::interrupt::Interrupt;
-use super::options::{DataOptions, DeviceOptions, FunctionOptions, OutputOptions};
+use super::options::{
+    DEFAULT_INITIALIZATION, DataOptions, DeviceOptions, FunctionOptions, OutputOptions, QuotientOptions,
+};
 use super::record::RunRecord;
 use super::summary::RunSummary;
-use super::values::{self, HiddenSizes};
+use super::values::{self, HiddenSizes, StepSize};
 use super::{Failure, Outcome, paths};
 use crate::data::{Dataset, Sampling};
-use crate::gradient::{Method, Probes};
+use crate::gradient::Method;
 use crate::network::{Architecture, Initialization, Network};
 use crate::report::{self, Progress, RunLog, count};
 use crate::train::checkpoint::{self, LoadedNetwork};
@@ -38,16 +40,11 @@ const DEFAULT_STEPS: u64 = 10_000;
 /// The options of `gpu-train train`.
 #[derive(Debug, Args)]
 pub(super) struct Train {
-    /// Central differences of the loss, or back-propagation
+    /// Difference quotients of the loss, or back-propagation
     #[arg(long, default_value = "numerical", help_heading = "Gradient")]
     gradient: Method,
-    /// The h of the central difference
-    #[arg(long, value_name = "H", default_value = "1e-4", help_heading = "Gradient")]
-    #[arg(allow_negative_numbers = true, value_parser = values::positive)]
-    step_size: f32,
-    /// Loss curves where they pass their check (auto), everywhere (curve), or each parameter on its own
-    #[arg(long, default_value = "auto", help_heading = "Gradient")]
-    probes: Probes,
+    #[command(flatten)]
+    quotient: QuotientOptions,
 
     /// Units of each hidden layer: 50, or 512,256, or none for softmax regression [default: 50]
     #[arg(long, value_name = "SIZES", help_heading = "Network", conflicts_with = "start_from")]
@@ -139,7 +136,10 @@ impl Train {
                 Network::initialized(architecture, self.initialization(), self.seed)
             }
         };
-        let settings = self.settings(&dataset).map_err(Failure::Usage)?;
+        let mut settings = self.settings(&dataset).map_err(Failure::Usage)?;
+        if self.quotient.step_size == StepSize::Auto && settings.method == Method::Numerical {
+            settings.step_size = crate::train::balanced_step(backend, &dataset, &network, &settings)?;
+        }
         let record = RunRecord::new(self, &settings, &dataset, &network.architecture, backend, &opened.reason);
         interrupt.check()?;
         let log = self.log.as_deref().map(|path| RunLog::create(path, &record)).transpose()?;
@@ -192,15 +192,12 @@ impl Train {
     }
 
     fn architecture(&self, dataset: &Dataset) -> Result<Architecture> {
-        let (activation, output) = self.functions.of_fresh_network()?;
-        let hidden = self.hidden.as_ref().map_or([50].as_slice(), |hidden| &hidden.0);
-        let ends = ([dataset.train().features()], [dataset.classes()]);
-        Architecture::new([&ends.0, hidden, &ends.1].concat(), activation, output)
+        self.functions.fresh_architecture(self.hidden.as_ref(), dataset)
     }
 
     /// How fresh weights are drawn.
     pub(super) fn initialization(&self) -> Initialization {
-        self.init.unwrap_or(Initialization::Normal(0.01))
+        self.init.unwrap_or(DEFAULT_INITIALIZATION)
     }
 
     fn settings(&self, dataset: &Dataset) -> Result<Settings> {
@@ -215,8 +212,9 @@ impl Train {
         };
         Ok(Settings {
             method: self.gradient,
-            step_size: self.step_size,
-            probes: self.probes,
+            difference: self.quotient.difference,
+            step_size: self.quotient.step_size.fixed(),
+            probes: self.quotient.probes,
             batch_size: self.batch_size as usize,
             steps,
             learning_rate: self.learning_rate,

@@ -35,6 +35,63 @@ impl fmt::Display for HiddenSizes {
     }
 }
 
+/// The `h` of a difference quotient: a positive number, or `auto`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum StepSize {
+    /// Where truncation and rounding are in balance.
+    Auto,
+    /// This one.
+    Fixed(f32),
+}
+
+impl StepSize {
+    /// Where nothing is chosen yet.
+    const DEFAULT: f32 = 1e-4;
+
+    /// The number, or the default where one is still to be chosen.
+    pub(super) fn fixed(self) -> f32 {
+        match self {
+            Self::Auto => Self::DEFAULT,
+            Self::Fixed(step_size) => step_size,
+        }
+    }
+}
+
+impl FromStr for StepSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "auto" { Ok(Self::Auto) } else { positive(text).map(Self::Fixed).map_err(|e| format!("{e}, or auto")) }
+    }
+}
+
+/// Which samples of a split: `0..100` (the last one not among them) or `0,5,9`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Indices(pub(super) Vec<usize>);
+
+impl FromStr for Indices {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        /// More samples than any data set here has.
+        const MOST: usize = 1 << 24;
+        let number = |part: &str| {
+            part.trim().parse::<usize>().map_err(|_| format!("{part:?} is no index; expected such as 0..100 or 0,5,9"))
+        };
+        let indices: Vec<usize> = match text.split_once("..") {
+            Some((first, end)) => {
+                let (first, end) = (number(first)?, number(end)?);
+                if end > MOST {
+                    return Err(format!("there are no {end} samples"));
+                }
+                (first..end).collect()
+            }
+            None => text.split(',').map(number).collect::<Result<_, _>>()?,
+        };
+        if indices.is_empty() { Err(format!("{text} holds no index")) } else { Ok(Self(indices)) }
+    }
+}
+
 /// A number of bytes: `256MiB`, `1.5GB`, `1048576`.
 pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is not an amount of memory; expected such as 256MiB, 2GB or 1048576");
@@ -96,6 +153,24 @@ mod tests {
         }
         for text in ["none", "512,256"] {
             assert_eq!(text.parse::<HiddenSizes>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn steps_are_numbers_or_auto() {
+        assert_eq!("auto".parse(), Ok(StepSize::Auto));
+        assert_eq!("0.5".parse(), Ok(StepSize::Fixed(0.5)));
+        for text in ["0", "-1", "Auto", ""] {
+            assert!(text.parse::<StepSize>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn indices_are_ranges_or_lists() {
+        assert_eq!("2..5".parse(), Ok(Indices(vec![2, 3, 4])));
+        assert_eq!("7, 0,7".parse(), Ok(Indices(vec![7, 0, 7])));
+        for text in ["", "5..5", "5..2", "..3", "1..", "-1..3", "1,,2", "0..99999999999"] {
+            assert!(text.parse::<Indices>().is_err(), "{text}");
         }
     }
 

@@ -1,11 +1,14 @@
 //! The gradient of one batch that the caller holds in memory.
 
+use std::time::Instant;
+
 use super::ProbeReport;
 use super::forward::{Batch, NetworkTensors};
+use super::source::BatchSource;
 use super::step::{GradientOptions, GradientStep};
-use crate::backend::{Backend, Recording};
+use crate::Result;
+use crate::backend::{Backend, Gather, Recording};
 use crate::network::Network;
-use crate::{Error, Result};
 
 /// A batch's mean loss and its gradient.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +21,8 @@ pub struct BatchGradient {
     pub probes: Option<ProbeReport>,
     /// Loss evaluations made, of the whole batch each.
     pub loss_evaluations: f64,
+    /// From the bytes or floats on the device to the gradient there: of the only run, or the median of several.
+    pub seconds: f64,
 }
 
 /// The gradient of the mean loss of `inputs` `[N, I]`, row-major, with class indices `targets` `[N]`.
@@ -37,7 +42,7 @@ pub struct BatchGradient {
 /// ```
 ///
 /// # Errors
-/// [`Error::Config`] for inputs and targets that do not fit the network; or when the device fails.
+/// [`Error::Config`](crate::Error::Config) for inputs and targets that do not fit the network; or when the device fails.
 pub fn batch_gradient(
     backend: &mut dyn Backend,
     network: &Network,
@@ -45,60 +50,120 @@ pub fn batch_gradient(
     targets: &[u32],
     options: GradientOptions,
 ) -> Result<BatchGradient> {
-    let (features, samples) = (network.architecture.inputs(), targets.len());
-    if samples == 0 || inputs.len() != samples * features {
-        return Err(Error::config(format!("{} inputs for {samples} samples of {features}", inputs.len())));
-    }
-    if let Some(target) = targets.iter().find(|&&target| target as usize >= network.architecture.outputs()) {
-        return Err(Error::config(format!(
-            "class {target} of a network of {} outputs",
-            network.architecture.outputs()
-        )));
-    }
+    measured_gradient(backend, network, &BatchSource::Floats { inputs, targets }, options, None)
+}
+
+/// The same of any source; with `repeat` it is computed once to warm up and then so many times, and
+/// [`BatchGradient::seconds`] is the median.
+///
+/// # Errors
+/// As [`batch_gradient`].
+pub fn measured_gradient(
+    backend: &mut dyn Backend,
+    network: &Network,
+    source: &BatchSource<'_>,
+    options: GradientOptions,
+    repeat: Option<usize>,
+) -> Result<BatchGradient> {
+    source.check(network)?;
     let mut device = Scope { buffers: Vec::new(), backend };
-    let result = device.gradient(network, inputs, targets, options);
+    let result = device.gradient(network, source, options, repeat);
     device.release();
     result
 }
 
 /// A backend that remembers what was allocated, to give it back.
-struct Scope<'a> {
+pub(super) struct Scope<'a> {
     backend: &'a mut dyn Backend,
     buffers: Vec<crate::backend::BufferId>,
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    pub(super) fn new(backend: &'a mut dyn Backend) -> Self {
+        Self { backend, buffers: Vec::new() }
+    }
+
     fn gradient(
         &mut self,
         network: &Network,
-        inputs: &[f32],
-        targets: &[u32],
+        source: &BatchSource<'_>,
         options: GradientOptions,
+        repeat: Option<usize>,
     ) -> Result<BatchGradient> {
         let backend: &mut dyn Backend = self;
-        let samples = targets.len();
         let tensors = NetworkTensors::upload(backend, network)?;
-        let batch = Batch {
-            inputs: backend.tensor_from(inputs, samples, network.architecture.inputs(), "inputs")?,
-            targets: backend.words_from(targets, "targets")?,
-            from_bytes: inputs.iter().all(|x| (-1.0..=1.0).contains(x)),
-        };
-        let (losses, cursor) = (backend.tensor(1, 1, "loss")?, backend.words(1, "cursor")?);
-        let step = GradientStep::new(backend, &tensors, &batch, options)?;
+        let cursor = backend.words(1, "cursor")?;
         let mut recording = Recording::new();
+        let batch = bring(backend, &mut recording, source, network.architecture.inputs(), cursor)?;
+        let losses = backend.tensor(1, 1, "loss")?;
+        let step = GradientStep::new(backend, &tensors, &batch, options)?;
         step.record(&mut recording, &tensors, &batch, losses, cursor)?;
-        backend.run_once(&recording)?;
+        let program = backend.prepare(&recording)?;
+        let run = |backend: &mut dyn Backend| {
+            backend.wait()?;
+            let begun = Instant::now();
+            backend.run(program, 1)?;
+            backend.wait()?;
+            Ok::<_, crate::Error>(begun.elapsed().as_secs_f64())
+        };
+        let mut seconds = run(backend)?;
+        let (probes, loss_evaluations) = step.report(backend, 1)?;
+        if let Some(repeat) = repeat {
+            let times = (0..repeat.max(1)).map(|_| run(backend)).collect::<Result<Vec<_>>>()?;
+            seconds = median(times);
+        }
         let loss = backend.read_tensor(losses)?[0];
         let gradient = backend.read_tensor(step.gradient)?;
-        let (probes, loss_evaluations) = step.report(backend, 1)?;
-        Ok(BatchGradient { loss, gradient, probes, loss_evaluations })
+        backend.discard(program);
+        Ok(BatchGradient { loss, gradient, probes, loss_evaluations, seconds })
     }
 
-    fn release(&mut self) {
+    pub(super) fn release(&mut self) {
         for buffer in std::mem::take(&mut self.buffers) {
             self.backend.free(buffer);
         }
     }
+}
+
+/// Brings a batch to the device; bytes become floats there, as the recording's first operation.
+pub(super) fn bring(
+    backend: &mut dyn Backend,
+    recording: &mut Recording,
+    source: &BatchSource<'_>,
+    features: usize,
+    cursor: crate::backend::Words,
+) -> Result<Batch> {
+    let samples = source.samples();
+    match *source {
+        BatchSource::Floats { inputs, targets } => Ok(Batch {
+            inputs: backend.tensor_from(inputs, samples, features, "inputs")?,
+            targets: backend.words_from(targets, "targets")?,
+            from_bytes: inputs.iter().all(|x| (-1.0..=1.0).contains(x)),
+        }),
+        BatchSource::Bytes { images, labels } => {
+            let order: Vec<u32> = (0..samples as u32).collect();
+            let batch = Batch {
+                inputs: backend.tensor(samples, features, "inputs")?,
+                targets: backend.words(samples, "targets")?,
+                from_bytes: true,
+            };
+            recording.push(Gather {
+                images: backend.bytes_from(images, features, "images")?,
+                labels: backend.bytes_from(labels, 1, "labels")?,
+                indices: backend.words_from(&order, "indices")?,
+                cursor,
+                inputs: batch.inputs,
+                targets: batch.targets,
+            })?;
+            Ok(batch)
+        }
+    }
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    let middle = times.len() / 2;
+    if times.len().is_multiple_of(2) { 0.5 * (times[middle - 1] + times[middle]) } else { times[middle] }
 }
 
 impl Backend for Scope<'_> {

@@ -2,14 +2,32 @@
 //!
 //! Each is a sequence of operations that is appended to a recording; nothing here runs on its own.
 
+mod auto_step;
 mod backprop;
 mod batch;
+mod check;
+mod difference;
+mod estimate;
 mod forward;
+mod incremental;
+mod literal;
 mod numerical;
+mod source;
+mod stencil;
 mod step;
+mod wide;
 
-pub use batch::{BatchGradient, batch_gradient};
+pub use auto_step::{Rounding, balanced_steps, stepped_gradient};
+pub use batch::{BatchGradient, batch_gradient, measured_gradient};
+pub use check::{CheckOptions, Oracle, TensorCheck, check_gradient, literal_rounding};
+pub use difference::Difference;
+pub use estimate::{ErrorEstimate, error_estimates, rounding_estimates, truncation_estimates};
 pub use forward::{Batch, Forward, NetworkTensors};
+pub use incremental::incremental_quotients;
+pub use literal::{
+    LiteralOptions, LiteralQuotients, all_parameters, literal_cost, literal_floor, literal_quotients,
+};
+pub use source::BatchSource;
 pub use step::{GradientOptions, GradientStep};
 
 /// Where a gradient comes from.

@@ -12,7 +12,7 @@
 //!   a large `h`), each parameter is probed on its own.
 
 use super::forward::{Batch, Forward, NetworkTensors, view};
-use super::{GradientOptions, ProbeReport, Probes};
+use super::{Difference, GradientOptions, ProbeReport, Probes};
 use crate::backend::{
     Backend, ColumnSums, CurveFeatures, Fill, Matmul, PreciseAffine, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer,
     Recording, RowRange, Tensor, Words, spare_pairs,
@@ -38,6 +38,8 @@ struct LayerProbe {
     units: usize,
     /// Pairs of points on each curve.
     nodes: usize,
+    /// Whether single probes move parameters up only: the forward quotient.
+    one_sided: bool,
     curve: Option<CurveTensors>,
     single: Option<SingleTensors>,
 }
@@ -153,7 +155,8 @@ impl Numerical {
             if let Some(single) = &layer.single {
                 let listed: u64 = backend.read_words(single.totals)?.into_iter().map(u64::from).sum();
                 report.single += listed;
-                evaluations += (listed * 2 * (layer.inputs as u64 + 1)) as f64 / self.samples as f64;
+                let sides = if layer.one_sided { 1 } else { 2 };
+                evaluations += (listed * sides * (layer.inputs as u64 + 1)) as f64 / self.samples as f64;
                 let largest = backend.read_tensor(single.largest)?;
                 let largest = largest.into_iter().fold(0.0, f32::max);
                 report.largest_check_error = report.largest_check_error.max(f64::from(largest));
@@ -212,7 +215,8 @@ impl LayerProbe {
                 },
             }),
         };
-        Ok(Self { inputs, units, nodes, curve, single })
+        let one_sided = options.difference == Difference::Forward;
+        Ok(Self { inputs, units, nodes, one_sided, curve, single })
     }
 
     fn record(&self, recording: &mut Recording, layer: ProbedLayer, target: &Target, tolerance: f32) -> Result<()> {
@@ -251,6 +255,7 @@ impl LayerProbe {
                 counts: single.counts,
                 weight_gradient: target.weight_gradient,
                 bias_gradient: target.bias_gradient,
+                one_sided: self.one_sided,
             })?;
         }
         Ok(())

@@ -2,8 +2,8 @@
 
 use super::backprop::Backprop;
 use super::forward::{Batch, Forward, NetworkTensors};
-use super::numerical::Numerical;
-use super::{Method, ProbeReport, Probes};
+use super::stencil::Stencil;
+use super::{Difference, Method, ProbeReport, Probes};
 use crate::backend::{Backend, MAX_NODES, Recording, Tensor, Words};
 use crate::{Error, Result};
 
@@ -12,6 +12,8 @@ use crate::{Error, Result};
 pub struct GradientOptions {
     /// Numerical, or by back-propagation.
     pub method: Method,
+    /// Which quotient stands for the derivative.
+    pub difference: Difference,
     /// `h`
     pub step_size: f32,
     /// How numerical gradients probe.
@@ -22,7 +24,13 @@ pub struct GradientOptions {
 
 impl Default for GradientOptions {
     fn default() -> Self {
-        Self { method: Method::Numerical, step_size: 1e-4, probes: Probes::Auto, nodes: None }
+        Self {
+            method: Method::Numerical,
+            difference: Difference::Central,
+            step_size: 1e-4,
+            probes: Probes::Auto,
+            nodes: None,
+        }
     }
 }
 
@@ -42,7 +50,7 @@ impl GradientOptions {
 
 #[derive(Debug, Clone)]
 enum Pass {
-    Numerical(Numerical),
+    Numerical(Stencil),
     Backprop(Backprop),
 }
 
@@ -71,7 +79,7 @@ impl GradientStep {
         let forward = Forward::new(backend, &network.architecture, batch.inputs.rows)?;
         let gradient = backend.tensor(1, network.layout.len(), "gradient")?;
         let pass = match options.method {
-            Method::Numerical => Pass::Numerical(Numerical::new(backend, network, batch, options)?),
+            Method::Numerical => Pass::Numerical(Stencil::new(backend, network, batch, options)?),
             Method::Backprop => Pass::Backprop(Backprop::new(backend, network, batch.inputs.rows)?),
         };
         Ok(Self { forward, gradient, pass })

@@ -1,11 +1,13 @@
 //! What people look at: progress while a run lasts, its log, tables and JSON when it is done.
 
+mod counter;
 mod log;
 mod numbers;
 mod output;
 mod progress;
 mod table;
 
+pub use counter::Counter;
 pub use log::RunLog;
 pub use numbers::{count, duration, percent, significant};
 pub use output::{json, note, print, warning};

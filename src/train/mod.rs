@@ -1,5 +1,6 @@
 //! Training: mini-batches, steps, evaluation, and the files that keep what was learnt.
 
+mod auto_step;
 mod blocks;
 pub mod checkpoint;
 mod evaluate;
@@ -7,6 +8,7 @@ mod settings;
 mod source;
 mod trainer;
 
+pub use auto_step::balanced_step;
 pub use evaluate::{SplitEvaluation, evaluate};
 pub use settings::{Evaluation, Observer, Optimizer, Settings, SplitScore, Summary};
 pub use trainer::train;

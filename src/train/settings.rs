@@ -2,7 +2,7 @@
 
 use crate::backend::Rule;
 use crate::data::Sampling;
-use crate::gradient::{Method, ProbeReport, Probes};
+use crate::gradient::{Difference, Method, ProbeReport, Probes};
 
 /// How the parameters are moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -32,6 +32,8 @@ impl Optimizer {
 pub struct Settings {
     /// Where gradients come from.
     pub method: Method,
+    /// Which quotient the numerical gradient is made of.
+    pub difference: Difference,
     /// `h` of the numerical gradient.
     pub step_size: f32,
     /// Whether numerical gradients read the curve of each unit or probe every parameter.
@@ -58,6 +60,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             method: Method::Numerical,
+            difference: Difference::Central,
             step_size: 1e-4,
             probes: Probes::Auto,
             batch_size: 100,

@@ -105,6 +105,7 @@ impl<'a> Run<'a> {
         };
         let options = GradientOptions {
             method: settings.method,
+            difference: settings.difference,
             step_size: settings.step_size,
             probes: settings.probes,
             nodes: None,

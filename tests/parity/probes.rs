@@ -217,7 +217,13 @@ fn singles(cases: &mut Cases) {
                     "{activation:?}, {output:?}, [{}, {}, {}] to {:?}, h {step}, 1 in {share}",
                     shape.samples, shape.inputs, shape.units, shape.classes
                 );
-                cases.add("probe_single", name, move |memory| single(memory, shape, activation, output, step, share));
+                for one_sided in [false, true] {
+                    let name = if one_sided { format!("{name}, upwards only") } else { name.clone() };
+                    let sides = (one_sided, share);
+                    cases.add("probe_single", name, move |memory| {
+                        single(memory, shape, activation, output, step, sides)
+                    });
+                }
             }
         }
     }
@@ -229,7 +235,7 @@ fn single(
     activation: Activation,
     output: OutputLoss,
     step: f32,
-    share: u32,
+    (one_sided, share): (bool, u32),
 ) -> Result<gpu_train::backend::Op> {
     let Shape { samples, inputs, units, .. } = shape;
     let mut draw = Draw::new(54);
@@ -273,6 +279,7 @@ fn single(
         counts: memory.words(&counts)?,
         weight_gradient: memory.tensor(&draw.reals(inputs * units, 0.01), inputs, units)?,
         bias_gradient: memory.tensor(&draw.reals(units, 0.01), 1, units)?,
+        one_sided,
     }
     .into())
 }

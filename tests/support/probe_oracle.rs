@@ -193,7 +193,8 @@ pub(crate) fn single(op: &ProbeSingle, before: &Contents) -> Vec<Expected> {
             let scale = if layer.activation == Activation::Relu { slope_reach(&probe) } else { probe.scale() };
             let add = |x: f64, gradient: &mut f64, magnitude: &mut f64| {
                 if x != 0.0 {
-                    let value = (probe.change(step * x) - probe.change(-step * x)) / (2.0 * step * samples as f64);
+                    let [below, sides] = if op.one_sided { [0.0, 1.0] } else { [probe.change(-step * x), 2.0] };
+                    let value = (probe.change(step * x) - below) / (sides * step * samples as f64);
                     *gradient += value;
                     *magnitude += value.abs() + (scale * x.abs() + 1e-9) / (2 * samples) as f64;
                 }

@@ -27,7 +27,8 @@ pub(super) fn run(op: &ProbeSingle, view: &View<'_>, worker: &mut Worker<'_>) {
     let weight_gradient = unsafe { view.floats_mut(op.weight_gradient, share.start * units..share.end * units) };
     // SAFETY: the first worker alone takes them.
     let bias_gradient = unsafe { view.floats_mut(op.bias_gradient, 0..if is_first { units } else { 0 }) };
-    let scale = 1.0 / (2.0 * layer.step_size * samples as f32);
+    let sides = if op.one_sided { 1.0 } else { 2.0 };
+    let scale = 1.0 / (sides * layer.step_size * samples as f32);
     for j in 0..units {
         let row: &[f32] = match next {
             Some(next) => &next[j * classes..(j + 1) * classes],
@@ -48,6 +49,7 @@ pub(super) fn run(op: &ProbeSingle, view: &View<'_>, worker: &mut Worker<'_>) {
                 row,
                 step_size: layer.step_size,
                 scale,
+                one_sided: op.one_sided,
             };
             column(&probe, &x[share.clone()], weight_gradient, units, j);
             if is_first {
@@ -67,8 +69,9 @@ struct Probe<'a> {
     /// `[classes]`: what the unit's change does to each logit.
     row: &'a [f32],
     step_size: f32,
-    /// `1 / 2hN`
+    /// `1 / 2hN`, or `1 / hN` where parameters are moved up only.
     scale: f32,
+    one_sided: bool,
 }
 
 impl Probe<'_> {
@@ -134,7 +137,9 @@ fn body<F: Float>(probe: &Probe<'_>, x: &[f32], gradient: &mut [f32], units: usi
             for lane in 0..LANES {
                 minus[lane] = -shifts[lane];
             }
-            let d = [probe.change::<F>(&unit, &shifts), probe.change::<F>(&unit, &minus)];
+            // Where parameters are moved up only, nothing moves on the other side.
+            let down = if probe.one_sided { [0.0; LANES] } else { probe.change::<F>(&unit, &minus) };
+            let d = [probe.change::<F>(&unit, &shifts), down];
             let difference = probe.sample.difference::<F>(false, &RowMoves { row: probe.row, d });
             for lane in 0..count {
                 gradient[places[lane] * units + j] += difference[lane] * probe.scale;

@@ -152,6 +152,8 @@ fn probes(activation: Activation, output: OutputLoss, next: Option<Tensor>) -> V
         ops.push(PreciseAffine { inputs: x, weight, bias, list, counts, out }.into());
     }
     let (weight_gradient, bias_gradient) = (weight, bias);
-    ops.push(ProbeSingle { layer, inputs: x, precise, list, counts, weight_gradient, bias_gradient }.into());
+    for one_sided in [false, true] {
+        ops.push(ProbeSingle { layer, inputs: x, precise, list, counts, weight_gradient, bias_gradient, one_sided }.into());
+    }
     ops
 }
