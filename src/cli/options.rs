@@ -124,6 +124,7 @@ impl QuotientOptions {
             step_size: self.step_size.fixed(),
             probes: self.probes,
             nodes: None,
+            memory: None,
         }
     }
 }

@@ -96,20 +96,23 @@ impl<'a> Scope<'a> {
         let mut recording = Recording::new();
         let batch = bring(backend, &mut recording, source, network.architecture.inputs(), cursor)?;
         let losses = backend.tensor(1, 1, "loss")?;
-        let step = GradientStep::new(backend, &tensors, &batch, options)?;
+        let mut step = GradientStep::new(backend, &tensors, &batch, options)?;
         step.record(&mut recording, &tensors, &batch, losses, cursor)?;
         let program = backend.prepare(&recording)?;
-        let run = |backend: &mut dyn Backend| {
+        let run = |backend: &mut dyn Backend, step: &mut GradientStep| {
             backend.wait()?;
             let begun = Instant::now();
             backend.run(program, 1)?;
+            if step.must_be_refined() {
+                step.refine(backend, &tensors, &batch)?;
+            }
             backend.wait()?;
             Ok::<_, crate::Error>(begun.elapsed().as_secs_f64())
         };
-        let mut seconds = run(backend)?;
+        let mut seconds = run(backend, &mut step)?;
         let (probes, loss_evaluations) = step.report(backend, 1)?;
         if let Some(repeat) = repeat {
-            let times = (0..repeat.max(1)).map(|_| run(backend)).collect::<Result<Vec<_>>>()?;
+            let times = (0..repeat.max(1)).map(|_| run(backend, &mut step)).collect::<Result<Vec<_>>>()?;
             seconds = median(times);
         }
         let loss = backend.read_tensor(losses)?[0];

@@ -6,8 +6,10 @@ mod auto_step;
 mod backprop;
 mod batch;
 mod check;
+mod deep;
 mod difference;
 mod estimate;
+mod exact;
 mod forward;
 mod incremental;
 mod literal;
@@ -24,9 +26,7 @@ pub use difference::Difference;
 pub use estimate::{ErrorEstimate, error_estimates, rounding_estimates, truncation_estimates};
 pub use forward::{Batch, Forward, NetworkTensors};
 pub use incremental::incremental_quotients;
-pub use literal::{
-    LiteralOptions, LiteralQuotients, all_parameters, literal_cost, literal_floor, literal_quotients,
-};
+pub use literal::{LiteralOptions, LiteralQuotients, all_parameters, literal_cost, literal_floor, literal_quotients};
 pub use source::BatchSource;
 pub use step::{GradientOptions, GradientStep};
 
@@ -72,4 +72,14 @@ pub struct ProbeReport {
     pub single: u64,
     /// The largest check error among those trusted, as a share of the curve's scale.
     pub largest_check_error: f64,
+}
+
+impl ProbeReport {
+    /// Adds what another part of the same run has counted.
+    fn add(&mut self, other: &Self) {
+        self.curves += other.curves;
+        self.more_nodes += other.more_nodes;
+        self.single += other.single;
+        self.largest_check_error = self.largest_check_error.max(other.largest_check_error);
+    }
 }

@@ -11,28 +11,38 @@
 //!   product. Whether the polynomial is good enough is checked for every curve; where it is not (a kink of a ReLU,
 //!   a large `h`), each parameter is probed on its own.
 
+use super::deep::{DeepProbe, Surroundings};
 use super::forward::{Batch, Forward, NetworkTensors, view};
 use super::{Difference, GradientOptions, ProbeReport, Probes};
+use crate::Result;
 use crate::backend::{
     Backend, ColumnSums, CurveFeatures, Fill, Matmul, PreciseAffine, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer,
     Recording, RowRange, Tensor, Words, spare_pairs,
 };
 use crate::network::Activation;
-use crate::{Error, Result};
 
 /// The largest check error of a curve that is trusted, as a share of the curve's scale: four roundings of float32.
-const TOLERANCE: f32 = 5e-7;
+pub(super) const TOLERANCE: f32 = 5e-7;
 
 /// The numerical gradient of a network's layers.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Numerical {
-    layers: Vec<LayerProbe>,
+    layers: Vec<Layer>,
     options: GradientOptions,
     samples: usize,
 }
 
+/// How a layer is probed.
+#[derive(Debug)]
+enum Layer {
+    /// The logits, or units that lead to the logits.
+    Near(LayerProbe),
+    /// Units with hidden layers behind them.
+    Deep(Box<DeepProbe>),
+}
+
 /// What one layer's probing works with.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct LayerProbe {
     inputs: usize,
     units: usize,
@@ -44,8 +54,8 @@ struct LayerProbe {
     single: Option<SingleTensors>,
 }
 
-#[derive(Debug, Clone)]
-struct CurveTensors {
+#[derive(Debug)]
+pub(super) struct CurveTensors {
     /// `[N, 1]` where inputs may exceed 1.
     range: Option<Tensor>,
     /// `[q N, I]`; with one pair of points the inputs themselves serve.
@@ -53,12 +63,63 @@ struct CurveTensors {
     /// `[N, 1]` of ones and `[q N, 1]`: the bias's features, where the range makes them differ from 1.
     bias_features: Option<(Tensor, Tensor)>,
     /// `[q N, U]`
-    coefficients: Tensor,
+    pub(super) coefficients: Tensor,
     /// `[N, U]`
-    errors: Tensor,
+    pub(super) errors: Tensor,
 }
 
-#[derive(Debug, Clone)]
+impl CurveTensors {
+    pub(super) fn new(
+        backend: &mut dyn Backend,
+        [samples, inputs, units]: [usize; 3],
+        nodes: usize,
+        range: Option<Tensor>,
+        errors: Tensor,
+    ) -> Result<Self> {
+        let features = if nodes > 1 { Some(backend.tensor(nodes * samples, inputs, "features")?) } else { None };
+        let bias_features = match (range, nodes) {
+            (Some(_), 2..) => {
+                let ones = backend.tensor_from(&vec![1.0; samples], samples, 1, "ones")?;
+                Some((ones, backend.tensor(nodes * samples, 1, "bias features")?))
+            }
+            _ => None,
+        };
+        let coefficients = backend.tensor(nodes * samples, units, "coefficients")?;
+        Ok(Self { range, features, bias_features, coefficients, errors })
+    }
+
+    /// Records what makes a layer's gradient of its coefficients: a product with the inputs.
+    pub(super) fn record_products(
+        &self,
+        recording: &mut Recording,
+        inputs: Tensor,
+        weight_gradient: Tensor,
+        bias_gradient: Tensor,
+    ) -> Result<()> {
+        if let Some(features) = self.features {
+            recording.push(CurveFeatures { x: inputs, range: self.range, out: features })?;
+        }
+        let product = |a: Tensor, out: Tensor| Matmul {
+            a,
+            transpose_a: true,
+            b: self.coefficients,
+            transpose_b: false,
+            bias: None,
+            out,
+        };
+        recording.push(product(self.features.unwrap_or(inputs), weight_gradient))?;
+        match self.bias_features {
+            Some((ones, features)) => {
+                recording.push(CurveFeatures { x: ones, range: self.range, out: features })?;
+                recording.push(product(features, bias_gradient))
+            }
+            // A bias is an input of 1, where every Chebyshev polynomial is 1 when the range is 1.
+            None => recording.push(ColumnSums { x: self.coefficients, out: bias_gradient }),
+        }
+    }
+}
+
+#[derive(Debug)]
 struct SingleTensors {
     list: Words,
     counts: Words,
@@ -76,12 +137,6 @@ impl Numerical {
         options: GradientOptions,
     ) -> Result<Self> {
         let architecture = &network.architecture;
-        if architecture.layers() > 2 {
-            return Err(Error::config_hint(
-                format!("the numerical gradient reaches one hidden layer; {:?} has more", architecture.sizes),
-                "--gradient backprop trains networks of any depth",
-            ));
-        }
         let samples = batch.inputs.rows;
         let layers = (0..architecture.layers())
             .map(|layer| {
@@ -90,10 +145,14 @@ impl Numerical {
                 } else {
                     matches!(architecture.activation, Activation::Sigmoid | Activation::Tanh)
                 };
+                if layer + 2 < architecture.layers() {
+                    let deep = DeepProbe::new(backend, network, samples, layer, bounded, options)?;
+                    return Ok(Layer::Deep(Box::new(deep)));
+                }
                 let shape = [samples, architecture.sizes[layer], architecture.sizes[layer + 1]];
                 let activation =
                     if layer + 1 < architecture.layers() { architecture.activation } else { Activation::Identity };
-                LayerProbe::new(backend, shape, activation, bounded, &options)
+                LayerProbe::new(backend, shape, activation, bounded, &options).map(Layer::Near)
             })
             .collect::<Result<_>>()?;
         Ok(Self { layers, options, samples })
@@ -110,6 +169,13 @@ impl Numerical {
     ) -> Result<()> {
         let last = self.layers.len() - 1;
         for (index, layer) in self.layers.iter().enumerate() {
+            let layer = match layer {
+                Layer::Near(layer) => layer,
+                Layer::Deep(deep) => {
+                    deep.record(recording, &Surroundings { network, forward, batch, gradient })?;
+                    continue;
+                }
+            };
             let probed = ProbedLayer {
                 activation: if index < last { network.architecture.activation } else { Activation::Identity },
                 pre_activations: forward.pre_activations[index],
@@ -132,6 +198,25 @@ impl Numerical {
         Ok(())
     }
 
+    /// Whether every run must be followed by [`Numerical::refine`].
+    pub(super) fn must_be_refined(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer, Layer::Deep(_)))
+    }
+
+    /// After each run of the recording: makes good what the checks of deep layers refuse.
+    pub(super) fn refine(&mut self, backend: &mut dyn Backend, around: &Surroundings<'_>) -> Result<()> {
+        let mut parameters = Vec::new();
+        for layer in &mut self.layers {
+            if let Layer::Deep(deep) = layer {
+                if parameters.is_empty() {
+                    parameters = backend.read_tensor(around.network.parameters)?;
+                }
+                deep.refine(backend, around, &parameters)?;
+            }
+        }
+        Ok(())
+    }
+
     fn tolerance(&self) -> f32 {
         match self.options.probes {
             Probes::Curve => f32::INFINITY,
@@ -145,6 +230,15 @@ impl Numerical {
         let mut report = ProbeReport::default();
         let mut evaluations = steps as f64;
         for layer in &self.layers {
+            let layer = match layer {
+                Layer::Near(layer) => layer,
+                Layer::Deep(deep) => {
+                    let (counted, made) = deep.report(backend)?;
+                    report.add(&counted);
+                    evaluations += made;
+                    continue;
+                }
+            };
             if layer.curve.is_some() {
                 let curves = steps * (self.samples * layer.units) as u64;
                 report.curves += curves;
@@ -188,18 +282,8 @@ impl LayerProbe {
             Probes::Each => None,
             Probes::Auto | Probes::Curve => {
                 let range = if bounded { None } else { Some(backend.tensor(samples, 1, "ranges")?) };
-                let features =
-                    if nodes > 1 { Some(backend.tensor(nodes * samples, inputs, "features")?) } else { None };
-                let bias_features = match (range, nodes) {
-                    (Some(_), 2..) => {
-                        let ones = backend.tensor_from(&vec![1.0; samples], samples, 1, "ones")?;
-                        Some((ones, backend.tensor(nodes * samples, 1, "bias features")?))
-                    }
-                    _ => None,
-                };
-                let coefficients = backend.tensor(nodes * samples, units, "coefficients")?;
                 let errors = backend.tensor(samples, units, "check errors")?;
-                Some(CurveTensors { range, features, bias_features, coefficients, errors })
+                Some(CurveTensors::new(backend, [samples, inputs, units], nodes, range, errors)?)
             }
         };
         let single = match options.probes {
@@ -280,33 +364,14 @@ impl LayerProbe {
             coefficients: curve.coefficients,
             errors: curve.errors,
         })?;
-        if let Some(features) = curve.features {
-            recording.push(CurveFeatures { x: target.inputs, range: curve.range, out: features })?;
-        }
-        let product = |a: Tensor, out: Tensor| Matmul {
-            a,
-            transpose_a: true,
-            b: curve.coefficients,
-            transpose_b: false,
-            bias: None,
-            out,
-        };
-        recording.push(product(curve.features.unwrap_or(target.inputs), target.weight_gradient))?;
-        match curve.bias_features {
-            Some((ones, features)) => {
-                recording.push(CurveFeatures { x: ones, range: curve.range, out: features })?;
-                recording.push(product(features, target.bias_gradient))
-            }
-            // A bias is an input of 1, where every Chebyshev polynomial is 1 when the range is 1.
-            None => recording.push(ColumnSums { x: curve.coefficients, out: target.bias_gradient }),
-        }
+        curve.record_products(recording, target.inputs, target.weight_gradient, target.bias_gradient)
     }
 }
 
 /// Pairs of points that a curve needs for float32 rounding at this step size, for weights of ordinary size: the
 /// check sees to the others. What one to six pairs miss grows as the powers 2, 4, 6, ... of `h`: at `h = 0.01` it
 /// is 5e-5 with one pair and 6e-10 with two, at 0.1 3e-10 with three, at 0.5 1e-5 with four and 2e-8 with six (tanh).
-fn pairs_for(step_size: f32, bounded: bool) -> usize {
+pub(super) fn pairs_for(step_size: f32, bounded: bool) -> usize {
     // Inputs without a bound seldom exceed this.
     let reach = if bounded { step_size } else { 4.0 * step_size };
     match reach {

@@ -1,9 +1,10 @@
 //! The four quotients: at which points each is read, and how the network's gradient comes to be one of them.
 
+use super::deep::Surroundings;
 use super::forward::{Batch, Forward, NetworkTensors};
 use super::numerical::Numerical;
 use super::{Difference, GradientOptions, ProbeReport, Probes};
-use crate::backend::{Backend, Matmul, Recording, Tensor};
+use crate::backend::{Backend, Matmul, ProgramId, Recording, Tensor};
 use crate::{Error, Result};
 
 impl Difference {
@@ -35,10 +36,12 @@ impl Difference {
 /// The quotients of order 4 are two central gradients, combined: twice the price of one, for a fourth-order error.
 /// The forward quotient needs the odd powers of each curve, which a polynomial in `s^2` does not have, so it probes
 /// each parameter on its own: dearer than the central one, as it is worse.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Stencil {
     parts: Vec<Numerical>,
     combination: Option<Combination>,
+    /// Combines what was refined, where the recording could not.
+    program: Option<ProgramId>,
 }
 
 /// Several gradients and their weights.
@@ -48,6 +51,20 @@ struct Combination {
     gradients: Tensor,
     /// `[1, terms]`
     weights: Tensor,
+}
+
+impl Combination {
+    /// Records the weighted sum of the terms' gradients.
+    fn record(&self, recording: &mut Recording, gradient: Tensor) -> Result<()> {
+        recording.push(Matmul {
+            a: self.weights,
+            transpose_a: false,
+            b: self.gradients,
+            transpose_b: false,
+            bias: None,
+            out: gradient,
+        })
+    }
 }
 
 impl Stencil {
@@ -84,7 +101,7 @@ impl Stencil {
                 })
             }
         };
-        Ok(Self { parts, combination })
+        Ok(Self { parts, combination, program: None })
     }
 
     /// Records the probes of every term, and their combination.
@@ -96,22 +113,45 @@ impl Stencil {
         batch: &Batch,
         gradient: Tensor,
     ) -> Result<()> {
-        let Some(Combination { gradients, weights }) = self.combination else {
-            return self.parts.iter().try_for_each(|part| part.record(recording, network, forward, batch, gradient));
-        };
-        let len = gradients.columns;
         for (index, part) in self.parts.iter().enumerate() {
-            let row = Tensor { offset: gradients.offset + index * len, rows: 1, ..gradients };
-            part.record(recording, network, forward, batch, row)?;
+            part.record(recording, network, forward, batch, self.gradient_of(index, gradient))?;
         }
-        recording.push(Matmul {
-            a: weights,
-            transpose_a: false,
-            b: gradients,
-            transpose_b: false,
-            bias: None,
-            out: gradient,
+        match self.combination {
+            Some(combination) if !self.must_be_refined() => combination.record(recording, gradient),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the gradient of a term goes, `gradient` being the whole's.
+    fn gradient_of(&self, term: usize, gradient: Tensor) -> Tensor {
+        self.combination.map_or(gradient, |Combination { gradients, .. }| Tensor {
+            offset: gradients.offset + term * gradients.columns,
+            rows: 1,
+            ..gradients
         })
+    }
+
+    /// Whether every run must be followed by [`Stencil::refine`].
+    pub(super) fn must_be_refined(&self) -> bool {
+        self.parts.iter().any(Numerical::must_be_refined)
+    }
+
+    /// After each run of the recording: makes good what the checks of deep layers refuse, and combines.
+    pub(super) fn refine(&mut self, backend: &mut dyn Backend, around: &Surroundings<'_>) -> Result<()> {
+        for index in 0..self.parts.len() {
+            let gradient = self.gradient_of(index, around.gradient);
+            self.parts[index].refine(backend, &Surroundings { gradient, ..*around })?;
+        }
+        let Some(combination) = self.combination else { return Ok(()) };
+        let program = match self.program {
+            Some(program) => program,
+            None => {
+                let mut recording = Recording::new();
+                combination.record(&mut recording, around.gradient)?;
+                *self.program.insert(backend.prepare(&recording)?)
+            }
+        };
+        backend.run(program, 1)
     }
 
     /// What all terms' checks counted over `steps`, and the loss evaluations made: the forward pass, which they share,
@@ -121,10 +161,7 @@ impl Stencil {
         let mut evaluations = steps as f64;
         for part in &self.parts {
             let (report, made) = part.report(backend, steps)?;
-            sum.curves += report.curves;
-            sum.more_nodes += report.more_nodes;
-            sum.single += report.single;
-            sum.largest_check_error = sum.largest_check_error.max(report.largest_check_error);
+            sum.add(&report);
             evaluations += made - steps as f64;
         }
         Ok((sum, evaluations))
@@ -163,7 +200,8 @@ mod tests {
             let f = |x: f64| (1.3 * x).exp();
             let central = |h: f64| (f(h) - f(-h)) / (2.0 * h);
             let terms = difference.terms().iter();
-            let combined: f64 = terms.map(|&(multiple, weight)| f64::from(weight) * central(f64::from(multiple) * 0.3)).sum();
+            let combined: f64 =
+                terms.map(|&(multiple, weight)| f64::from(weight) * central(f64::from(multiple) * 0.3)).sum();
             let direct = quotient(difference.points(), f, 0.3);
             assert!((combined - direct).abs() < 1e-6, "{difference:?}: {combined}, {direct}");
         }

@@ -1,6 +1,7 @@
 //! One gradient of one mini-batch, by whichever method: the tensors, and what is recorded.
 
 use super::backprop::Backprop;
+use super::deep::Surroundings;
 use super::forward::{Batch, Forward, NetworkTensors};
 use super::stencil::Stencil;
 use super::{Difference, Method, ProbeReport, Probes};
@@ -20,6 +21,8 @@ pub struct GradientOptions {
     pub probes: Probes,
     /// Pairs of points on each curve, 1 to [`MAX_NODES`]; `None`: as many as the step size wants.
     pub nodes: Option<usize>,
+    /// Bytes for following probes through deep networks; `None`: what suits the device.
+    pub memory: Option<u64>,
 }
 
 impl Default for GradientOptions {
@@ -30,6 +33,7 @@ impl Default for GradientOptions {
             step_size: 1e-4,
             probes: Probes::Auto,
             nodes: None,
+            memory: None,
         }
     }
 }
@@ -48,14 +52,14 @@ impl GradientOptions {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Pass {
     Numerical(Stencil),
     Backprop(Backprop),
 }
 
 /// Forward pass, loss and gradient of one mini-batch.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct GradientStep {
     /// The forward pass.
     pub forward: Forward,
@@ -102,6 +106,30 @@ impl GradientStep {
         match &self.pass {
             Pass::Numerical(pass) => pass.record(recording, network, &self.forward, batch, self.gradient),
             Pass::Backprop(pass) => pass.record(recording, network, &self.forward, batch, self.gradient),
+        }
+    }
+
+    /// Whether every run of what was recorded must be followed by [`GradientStep::refine`] before the gradient is used:
+    /// numerical gradients of networks with two hidden layers and more.
+    #[must_use]
+    pub fn must_be_refined(&self) -> bool {
+        match &self.pass {
+            Pass::Numerical(pass) => pass.must_be_refined(),
+            Pass::Backprop(_) => false,
+        }
+    }
+
+    /// Completes the gradient after a run: looks at the checks of deep layers and makes good what they refuse.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn refine(&mut self, backend: &mut dyn Backend, network: &NetworkTensors, batch: &Batch) -> Result<()> {
+        match &mut self.pass {
+            Pass::Numerical(pass) => {
+                let (forward, gradient) = (&self.forward, self.gradient);
+                pass.refine(backend, &Surroundings { network, forward, batch, gradient })
+            }
+            Pass::Backprop(_) => Ok(()),
         }
     }
 

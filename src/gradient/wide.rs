@@ -68,7 +68,8 @@ fn normal_between(a: f64, s: f64) -> f64 {
         return side * (normal_cdf(side * (a + s)) - normal_cdf(side * a));
     }
     let (middle, half) = (a + 0.5 * s, 0.5 * s);
-    let density = |x: f64| (-0.5 * x * x).exp() * 0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
+    let density =
+        |x: f64| (-0.5 * x * x).exp() * 0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
     let both = |&(node, weight): &(f64, f64)| weight * (density(middle - half * node) + density(middle + half * node));
     half * RULE.iter().map(both).sum::<f64>()
 }
@@ -151,9 +152,11 @@ pub(super) fn loss_change(output: OutputLoss, y: &[f64], moves: &[f64], target: 
             terms.sum()
         }
         OutputLoss::SumOfSquares => {
-            let terms = y.iter().zip(moves).enumerate().map(|(k, (y, moved))| {
-                moved * (if k == target { y - 1.0 } else { *y } + 0.5 * moved)
-            });
+            let terms = y
+                .iter()
+                .zip(moves)
+                .enumerate()
+                .map(|(k, (y, moved))| moved * (if k == target { y - 1.0 } else { *y } + 0.5 * moved));
             terms.sum()
         }
     }

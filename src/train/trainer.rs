@@ -68,8 +68,11 @@ fn check(dataset: &Dataset, network: &Network, settings: &Settings) -> Result<()
 struct Run<'a> {
     settings: &'a Settings,
     tensors: NetworkTensors,
+    batch: Batch,
     step: GradientStep,
+    /// A whole step, or what comes before the gradient is refined and what comes after it.
     program: ProgramId,
+    after: Option<ProgramId>,
     blocks: Blocks,
     source: Source,
     indices: Words,
@@ -109,6 +112,7 @@ impl<'a> Run<'a> {
             step_size: settings.step_size,
             probes: settings.probes,
             nodes: None,
+            memory: settings.memory,
         };
         let step = GradientStep::new(backend, &tensors, &batch, options)?;
         let state = match settings.rule.state_blocks() {
@@ -119,6 +123,7 @@ impl<'a> Run<'a> {
         let (images, labels) = (source.images, source.labels);
         recording.push(Gather { images, labels, indices, cursor, inputs: batch.inputs, targets: batch.targets })?;
         step.record(&mut recording, &tensors, &batch, losses, cursor)?;
+        let before = step.must_be_refined().then(|| std::mem::take(&mut recording));
         recording.push(Update {
             rule: settings.rule,
             learning_rate: settings.learning_rate,
@@ -128,10 +133,28 @@ impl<'a> Run<'a> {
             step: steps_done,
         })?;
         recording.push(Advance { cursor, step: steps_done })?;
-        let program = backend.prepare(&recording)?;
+        let rest = backend.prepare(&recording)?;
+        let (program, after) = match before {
+            Some(before) => (backend.prepare(&before)?, Some(rest)),
+            None => (rest, None),
+        };
         let train = Evaluator::with_source(backend, &tensors, dataset.train(), source)?;
         let test = Evaluator::new(backend, &tensors, dataset.test(), budget)?;
-        Ok(Self { settings, tensors, step, program, blocks, source, indices, cursor, losses, train, test })
+        Ok(Self {
+            settings,
+            tensors,
+            batch,
+            step,
+            program,
+            after,
+            blocks,
+            source,
+            indices,
+            cursor,
+            losses,
+            train,
+            test,
+        })
     }
 
     fn train(&mut self, backend: &mut dyn Backend, dataset: &Dataset, observer: &mut dyn Observer) -> Result<Summary> {
@@ -154,7 +177,7 @@ impl<'a> Run<'a> {
                 let to_evaluation = every - done % every;
                 let length = run_length.min(block - at).min(usize::try_from(to_evaluation).unwrap_or(usize::MAX));
                 let submitted = Instant::now();
-                backend.run(self.program, length)?;
+                self.steps(backend, length)?;
                 let row = self.losses.offset + at;
                 let read =
                     backend.begin_read(Span { buffer: self.losses.buffer, start: row * 4, end: (row + length) * 4 })?;
@@ -198,6 +221,17 @@ impl<'a> Run<'a> {
             evaluation,
             interrupted,
         })
+    }
+
+    /// Does so many steps.
+    fn steps(&mut self, backend: &mut dyn Backend, length: usize) -> Result<()> {
+        let Some(after) = self.after else { return backend.run(self.program, length) };
+        for _ in 0..length {
+            backend.run(self.program, 1)?;
+            self.step.refine(backend, &self.tensors, &self.batch)?;
+            backend.run(after, 1)?;
+        }
+        Ok(())
     }
 
     fn evaluate(&self, backend: &mut dyn Backend, dataset: &Dataset, step: u64, epoch: f64) -> Result<Evaluation> {

@@ -1,0 +1,421 @@
+//! The numerical gradient of a layer with hidden layers behind it.
+//!
+//! A curve is measured by following its unit's moves through all layers behind, in rows: `2 q N U` of them, each a
+//! product with the next layers' weights. They are cut into chunks that fit a budget of memory. Whether one pair of points
+//! is enough for every curve is known from bounds on the derivatives before anything is measured; with more pairs, spare
+//! ones tell. Where they find too much, the layer is measured again at more points; what is left, kinks above all, is
+//! probed by the host, parameter by parameter.
+
+use std::collections::HashMap;
+
+use super::exact;
+use super::forward::{Batch, Forward, NetworkTensors, view};
+use super::numerical::{CurveTensors, TOLERANCE, pairs_for};
+use super::wide::Wide;
+use super::{BatchSource, Difference, GradientOptions, ProbeReport, Probes};
+use crate::backend::{
+    Backend, BufferId, Fill, MAX_NODES, Matmul, ProbeBehind, ProbeChunk, ProbeDifference, ProbeList, ProbeThrough,
+    ProgramId, Recording, RowRange, Tensor, Words, spare_pairs,
+};
+use crate::device::DeviceKind;
+use crate::network::{Activation, Architecture, Network, OutputLoss};
+use crate::{Error, Result};
+
+/// Bytes for rows on a CPU: they should stay in its caches from one operation to the next.
+const CACHE_BYTES: u64 = 2 << 20;
+
+/// Bytes for rows on an adapter.
+const ADAPTER_BYTES: u64 = 64 << 20;
+
+/// Curves that the host may probe rather than that the layer is measured at more points, as a share of all.
+const FEW: f64 = 0.005;
+
+/// Everything that a gradient is made from and goes to.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub(super) network: &'a NetworkTensors,
+    pub(super) forward: &'a Forward,
+    pub(super) batch: &'a Batch,
+    /// `[1, P]`
+    pub(super) gradient: Tensor,
+}
+
+/// One layer, and what its probing works with.
+#[derive(Debug)]
+pub(super) struct DeepProbe {
+    layer: usize,
+    samples: usize,
+    units: usize,
+    options: GradientOptions,
+    /// Pairs of points that every run begins with.
+    nodes: usize,
+    /// Whether no input exceeds 1.
+    bounded: bool,
+    /// `[N, 1]` where inputs may exceed 1.
+    range: Option<Tensor>,
+    /// Room for rows, of so many floats each.
+    moves: [BufferId; 2],
+    room: usize,
+    /// `[most curves of a chunk, 1]`
+    kinks: Tensor,
+    /// By the number of pairs.
+    curves: HashMap<usize, CurveTensors>,
+    programs: HashMap<usize, ProgramId>,
+    list: Words,
+    counts: Words,
+    totals: Words,
+    largest: Tensor,
+    /// What the runs so far have counted; the largest error that the device saw is not in it yet.
+    counted: ProbeReport,
+    evaluations: f64,
+}
+
+impl DeepProbe {
+    pub(super) fn new(
+        backend: &mut dyn Backend,
+        network: &NetworkTensors,
+        samples: usize,
+        layer: usize,
+        bounded: bool,
+        options: GradientOptions,
+    ) -> Result<Self> {
+        let sizes = &network.architecture.sizes;
+        let (inputs, units) = (sizes[layer], sizes[layer + 1]);
+        let nodes = options.nodes.unwrap_or_else(|| {
+            let wanted = pairs_for(options.step_size, bounded);
+            let bends = derivative_bounds(network.architecture.activation).is_some();
+            // Without a bound only spare pairs can tell whether the polynomial is good enough.
+            if bounded && bends { wanted } else { wanted.max(2) }
+        });
+        let widest = sizes[layer + 2..].iter().copied().max().unwrap_or(1);
+        let budget = match backend.info().kind {
+            DeviceKind::Cpu => CACHE_BYTES,
+            DeviceKind::Gpu | DeviceKind::Software => ADAPTER_BYTES,
+        };
+        let bytes = (options.memory.unwrap_or(u64::MAX).min(budget) / 2).min(backend.max_buffer_bytes());
+        let row_pairs = 2 * (MAX_NODES + spare_pairs(MAX_NODES));
+        // At least one curve fits, whatever the budget.
+        let curves_bytes = row_pairs * widest * 4;
+        let most = usize::try_from(bytes).unwrap_or(usize::MAX).max(curves_bytes);
+        let room = (most / 4).min(row_pairs * widest * samples * units);
+        let chunk = (room / (2 * widest)).min(samples * units);
+        let moves = [backend.allocate(room * 4, "moves")?, backend.allocate(room * 4, "moves")?];
+        let range = if bounded { None } else { Some(backend.tensor(samples, 1, "ranges")?) };
+        let errors = backend.tensor(samples, units, "check errors")?;
+        let mut curves = HashMap::new();
+        if options.probes != Probes::Each {
+            let shape = [samples, inputs, units];
+            curves.insert(nodes, CurveTensors::new(backend, shape, nodes, range, errors)?);
+        }
+        Ok(Self {
+            layer,
+            samples,
+            units,
+            options,
+            nodes,
+            bounded,
+            range,
+            moves,
+            room,
+            kinks: backend.tensor(chunk, 1, "kinks")?,
+            curves,
+            programs: HashMap::new(),
+            list: backend.words(samples * units, "curves not trusted")?,
+            counts: backend.words(units, "counts of curves not trusted")?,
+            totals: backend.words(units, "totals of curves not trusted")?,
+            largest: backend.tensor(1, units, "largest check errors")?,
+            counted: ProbeReport::default(),
+            evaluations: 0.0,
+        })
+    }
+
+    /// Records the layer's curves at the usual number of points, and its gradient as far as they are trusted.
+    pub(super) fn record(&self, recording: &mut Recording, around: &Surroundings<'_>) -> Result<()> {
+        match self.curves.get(&self.nodes) {
+            Some(curve) => self.record_curves(recording, around, self.nodes, curve),
+            None => {
+                let (weight, bias) = self.gradients(around);
+                recording.push(Fill { value: 0.0, out: weight })?;
+                recording.push(Fill { value: 0.0, out: bias })
+            }
+        }
+    }
+
+    /// The layer's weight `[I, U]` and bias `[1, U]` in the gradient.
+    fn gradients(&self, around: &Surroundings<'_>) -> (Tensor, Tensor) {
+        let place = &around.network.layout.layers()[self.layer];
+        (view(around.gradient, &place.weight), view(around.gradient, &place.bias))
+    }
+
+    fn record_curves(
+        &self,
+        recording: &mut Recording,
+        around: &Surroundings<'_>,
+        nodes: usize,
+        curve: &CurveTensors,
+    ) -> Result<()> {
+        let inputs = around.forward.layer_inputs(around.batch, self.layer);
+        if let Some(range) = self.range {
+            recording.push(RowRange { x: inputs, out: range })?;
+        }
+        let curves = self.samples * self.units;
+        let widest = around.network.architecture.sizes[self.layer + 2..].iter().copied().max().unwrap_or(1);
+        let pairs = nodes + spare_pairs(nodes);
+        let most = (self.room / (2 * pairs * widest)).clamp(1, self.kinks.rows);
+        for first in (0..curves).step_by(most) {
+            self.record_chunk(recording, around, nodes, curve, first, most.min(curves - first))?;
+        }
+        let (weight, bias) = self.gradients(around);
+        curve.record_products(recording, inputs, weight, bias)?;
+        if self.options.probes == Probes::Auto {
+            recording.push(ProbeList {
+                errors: Some(curve.errors),
+                tolerance: TOLERANCE,
+                samples: self.samples,
+                units: self.units,
+                list: self.list,
+                counts: self.counts,
+                totals: self.totals,
+                largest: self.largest,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn record_chunk(
+        &self,
+        recording: &mut Recording,
+        around: &Surroundings<'_>,
+        nodes: usize,
+        curve: &CurveTensors,
+        first: usize,
+        count: usize,
+    ) -> Result<()> {
+        let (network, forward) = (around.network, around.forward);
+        let sizes = &network.architecture.sizes;
+        let chunk = ProbeChunk {
+            activation: network.architecture.activation,
+            pre_activations: forward.pre_activations[self.layer],
+            range: self.range,
+            step_size: self.options.step_size,
+            nodes,
+            first,
+            count,
+        };
+        let kinks = Tensor { rows: count, ..self.kinks };
+        let rows = |buffer: usize, columns: usize| Tensor {
+            buffer: self.moves[buffer],
+            offset: 0,
+            rows: chunk.rows(),
+            columns,
+        };
+        let mut moves = rows(0, sizes[self.layer + 2]);
+        recording.push(ProbeBehind {
+            chunk,
+            weight: network.weight(self.layer + 1),
+            behind: forward.pre_activations[self.layer + 1],
+            out: moves,
+            kinks,
+        })?;
+        let last = network.architecture.layers() - 1;
+        for index in self.layer + 2..=last {
+            let out = rows((index - self.layer - 1) % 2, sizes[index + 1]);
+            let b = network.weight(index);
+            recording.push(Matmul { a: moves, transpose_a: false, b, transpose_b: false, bias: None, out })?;
+            if index < last {
+                recording.push(ProbeThrough { chunk, behind: forward.pre_activations[index], x: out, kinks })?;
+            }
+            moves = out;
+        }
+        recording.push(ProbeDifference {
+            chunk,
+            moves,
+            kinks,
+            y: forward.outputs,
+            targets: around.batch.targets,
+            output: network.architecture.output,
+            tolerance: if self.options.probes == Probes::Curve { f32::INFINITY } else { TOLERANCE },
+            coefficients: curve.coefficients,
+            errors: curve.errors,
+        })
+    }
+
+    /// After a run of what [`DeepProbe::record`] has recorded: looks at the checks, and makes good what they refuse.
+    pub(super) fn refine(
+        &mut self,
+        backend: &mut dyn Backend,
+        around: &Surroundings<'_>,
+        parameters: &[f32],
+    ) -> Result<()> {
+        let curves = self.samples * self.units;
+        self.counted.curves += if self.options.probes == Probes::Each { 0 } else { curves as u64 };
+        let mut nodes = self.nodes;
+        let measured = |nodes: usize| (2 * (nodes + spare_pairs(nodes)) * self.units) as f64;
+        match self.options.probes {
+            Probes::Curve => {
+                self.evaluations += measured(nodes);
+                self.counted.more_nodes += if nodes > 1 { curves as u64 } else { 0 };
+                return Ok(());
+            }
+            Probes::Each => {
+                let all: Vec<_> = (0..self.units).map(|_| (0..self.samples).collect()).collect();
+                return self.probe_each(backend, around, parameters, &all);
+            }
+            Probes::Auto => self.evaluations += measured(nodes),
+        }
+        if nodes == 1 {
+            let bound = self.bound(&around.network.architecture, around, parameters);
+            if bound <= f64::from(TOLERANCE) {
+                self.counted.largest_check_error = self.counted.largest_check_error.max(bound);
+            } else {
+                nodes = 2;
+                self.evaluations += measured(nodes);
+                self.run_again(backend, around, nodes)?;
+            }
+        }
+        loop {
+            let counts = backend.read_words(self.counts)?;
+            let listed: u64 = counts.iter().map(|&count| u64::from(count)).sum();
+            let kinked = around.network.architecture.activation == Activation::Relu;
+            if listed as f64 > FEW * curves as f64 && nodes < MAX_NODES && !kinked {
+                nodes = next_nodes(nodes);
+                self.evaluations += (2 * (nodes + spare_pairs(nodes)) * self.units) as f64;
+                self.run_again(backend, around, nodes)?;
+                continue;
+            }
+            self.counted.more_nodes += if nodes > 1 { curves as u64 } else { 0 };
+            if listed == 0 {
+                return Ok(());
+            }
+            let list = backend.read_words(self.list)?;
+            let of_unit = |(j, &count): (usize, &u32)| {
+                let row = &list[j * self.samples..][..count as usize];
+                row.iter().map(|&n| n as usize).collect()
+            };
+            let listed: Vec<Vec<usize>> = counts.iter().enumerate().map(of_unit).collect();
+            return self.probe_each(backend, around, parameters, &listed);
+        }
+    }
+
+    /// Measures the layer once more, at more points.
+    fn run_again(&mut self, backend: &mut dyn Backend, around: &Surroundings<'_>, nodes: usize) -> Result<()> {
+        if !self.curves.contains_key(&nodes) {
+            let errors = match self.curves.values().next() {
+                Some(curve) => curve.errors,
+                None => backend.tensor(self.samples, self.units, "check errors")?,
+            };
+            let inputs = around.network.architecture.sizes[self.layer];
+            let shape = [self.samples, inputs, self.units];
+            let tensors = CurveTensors::new(backend, shape, nodes, self.range, errors)?;
+            self.curves.insert(nodes, tensors);
+        }
+        let program = match (self.programs.get(&nodes), self.curves.get(&nodes)) {
+            (Some(&program), _) => program,
+            (None, Some(curve)) => {
+                let mut recording = Recording::new();
+                self.record_curves(&mut recording, around, nodes, curve)?;
+                let program = backend.prepare(&recording)?;
+                self.programs.insert(nodes, program);
+                program
+            }
+            (None, None) => return Err(Error::config("no curves of that many points")),
+        };
+        backend.run(program, 1)
+    }
+
+    /// Probes the listed curves on the host and adds what they contribute.
+    fn probe_each(
+        &mut self,
+        backend: &mut dyn Backend,
+        around: &Surroundings<'_>,
+        parameters: &[f32],
+        listed: &[Vec<usize>],
+    ) -> Result<()> {
+        let inputs = backend.read_tensor(around.batch.inputs)?;
+        let targets = backend.read_words(around.batch.targets)?;
+        let network = Network {
+            architecture: around.network.architecture.clone(),
+            layout: around.network.layout.clone(),
+            parameters: parameters.to_vec(),
+        };
+        let wide = Wide::new(&network, &BatchSource::Floats { inputs: &inputs, targets: &targets });
+        let one_sided = self.options.difference == Difference::Forward;
+        let found = exact::contribution(&wide, self.layer, listed, self.options.step_size, one_sided);
+        let (weight, bias) = self.gradients(around);
+        for (tensor, contribution) in [(weight, &found.weight), (bias, &found.bias)] {
+            let mut values = backend.read_tensor(tensor)?;
+            for (value, contribution) in values.iter_mut().zip(contribution) {
+                *value = (f64::from(*value) + contribution) as f32;
+            }
+            backend.write_tensor(tensor, &values)?;
+        }
+        self.counted.single += listed.iter().map(|samples| samples.len() as u64).sum::<u64>();
+        self.evaluations += found.probes as f64 / self.samples as f64;
+        Ok(())
+    }
+
+    /// A bound of `s^2 C''' / 6 C'` over all curves of the layer, `C'` taken without what cancels in it.
+    ///
+    /// Along a curve each unit's value is a function of one variable. With `g` the largest first derivative of a layer's
+    /// pre-activations, and second and third ones of at most `r2 g` and `r3 g`, an activation whose own second and third
+    /// derivatives are at most `m2` and `m3` times its first makes of them
+    /// `r2 + m2 g` and `r3 + 3 m2 g r2 + m3 g^2`; a weight changes `g` alone. The softmax is a last one of these.
+    fn bound(&self, architecture: &Architecture, around: &Surroundings<'_>, parameters: &[f32]) -> f64 {
+        let Some([slope, m2, m3]) = derivative_bounds(architecture.activation).filter(|_| self.bounded) else {
+            return f64::INFINITY;
+        };
+        let layers = around.network.layout.layers();
+        let weight = |index: usize| &parameters[layers[index].weight.range()];
+        let (mut r2, mut r3) = (m2, m3);
+        let mut g = slope * weight(self.layer + 1).iter().fold(0.0f32, |most, w| most.max(w.abs())) as f64;
+        for index in self.layer + 1..architecture.layers() - 1 {
+            (r2, r3) = (r2 + m2 * g, r3 + 3.0 * m2 * g * r2 + m3 * g * g);
+            g *= slope * largest_column(weight(index + 1), layers[index + 1].weight.columns);
+        }
+        let spread = if architecture.output == OutputLoss::SumOfSquares { 0.0 } else { 2.0 * g };
+        let reach = f64::from(self.options.step_size);
+        // A parabola has no third derivative, but its slope changes along with the outputs' second ones.
+        reach * reach / 6.0 * (spread * spread + 3.0 * r2 * 2.0 * g + r3)
+    }
+
+    /// What all runs so far have counted, and the loss evaluations made but for the batches' own.
+    pub(super) fn report(&self, backend: &mut dyn Backend) -> Result<(ProbeReport, f64)> {
+        let mut report = self.counted;
+        let largest = backend.read_tensor(self.largest)?.into_iter().fold(0.0, f32::max);
+        report.largest_check_error = report.largest_check_error.max(f64::from(largest));
+        Ok((report, self.evaluations))
+    }
+}
+
+/// The next number of pairs that is worth trying.
+fn next_nodes(nodes: usize) -> usize {
+    match nodes {
+        1 => 2,
+        2 => 3,
+        3 => 4,
+        4 => 6,
+        _ => MAX_NODES,
+    }
+}
+
+/// The largest slope of an activation, and its second and third derivatives as multiples of its first at most; nothing
+/// where the slope passes through 0.
+fn derivative_bounds(activation: Activation) -> Option<[f64; 3]> {
+    match activation {
+        Activation::Sigmoid => Some([0.25, 1.0, 1.0]),
+        Activation::Tanh => Some([1.0, 2.0, 4.0]),
+        Activation::Softplus => Some([1.0, 1.0, 1.0]),
+        Activation::Relu | Activation::Identity => Some([1.0, 0.0, 0.0]),
+        Activation::Gelu => None,
+    }
+}
+
+/// The largest sum of magnitudes of a column.
+fn largest_column(weight: &[f32], columns: usize) -> f64 {
+    let mut sums = vec![0.0f32; columns];
+    for row in weight.chunks_exact(columns) {
+        sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += w.abs());
+    }
+    // What float32 may have rounded off is less than a thousandth.
+    1.001 * f64::from(sums.into_iter().fold(0.0, f32::max))
+}
