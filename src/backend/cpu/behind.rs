@@ -18,8 +18,8 @@ pub(super) struct Behind<'a> {
     state: &'a mut [f32],
 }
 
-/// What [`Units`] keeps of a unit, and its pre-activation.
-const PARTS: usize = 4;
+/// What [`Units`] keeps of a unit, and the second and third coefficient of its series.
+const PARTS: usize = 6;
 
 impl<'a> Behind<'a> {
     /// Floats of scratch for a layer of so many units.
@@ -51,7 +51,8 @@ impl<'a> Behind<'a> {
         let row = &self.all[sample * self.width..(sample + 1) * self.width];
         for (group, state) in self.state.chunks_exact_mut(PARTS * LANES).enumerate() {
             let unit = Units::new::<F>(self.activation, load(row.get(group * LANES..).unwrap_or_default()));
-            for (to, from) in state.chunks_exact_mut(LANES).zip(unit.parts()) {
+            let kept = unit.parts().into_iter().chain(unit.series::<F>().into_iter().skip(1));
+            for (to, from) in state.chunks_exact_mut(LANES).zip(kept) {
                 store(&from, to);
             }
         }
@@ -72,12 +73,20 @@ impl<'a> Behind<'a> {
         for (group, state) in self.state.chunks_exact(PARTS * LANES).enumerate() {
             let Some(row) = moves.get_mut(group * LANES..) else { return };
             let part = |part: usize| load(&state[part * LANES..]);
-            let unit = Units::of_parts(self.activation, [part(0), part(1), part(2), part(3)]);
             let width = LANES.min(row.len());
             let x: Lanes = load(&row[..width]);
-            let small = x.iter().fold(true, |all, x| all & (x.abs() <= SMALL));
-            let shift = if small { Shift::small::<F>(self.activation, x) } else { Shift::new::<F>(self.activation, x) };
-            store(&unit.change::<F>(&shift), &mut row[..width]);
+            if x.iter().fold(true, |all, x| all & (x.abs() <= SMALL)) {
+                let (slope, second, third) = (part(3), part(4), part(5));
+                let mut change = [0.0; LANES];
+                for lane in 0..LANES {
+                    let p = F::mul_add(x[lane], third[lane], second[lane]);
+                    change[lane] = x[lane] * F::mul_add(x[lane], p, slope[lane]);
+                }
+                store(&change, &mut row[..width]);
+            } else {
+                let unit = Units::of_parts(self.activation, [part(0), part(1), part(2), part(3)]);
+                store(&unit.change::<F>(&Shift::new::<F>(self.activation, x)), &mut row[..width]);
+            }
         }
     }
 }

@@ -1,4 +1,87 @@
-//! What a polynomial through several pairs of points may miss.
+//! The polynomial through several pairs of points of a curve, and what it may miss.
+
+use super::loss_change::Moves;
+use super::math::{LANES, Lanes};
+use super::simd::Float;
+use crate::backend::nodes::Nodes;
+use crate::backend::op::MAX_NODES;
+
+/// Neighbouring curves' polynomials.
+#[derive(Default)]
+pub(super) struct Polynomial {
+    /// Chebyshev coefficients, by order.
+    result: [Lanes; MAX_NODES],
+    /// The largest difference from the curve at a spare pair.
+    missed: Lanes,
+}
+
+impl Polynomial {
+    /// Takes in what a pair of points makes of the loss, `C(s) - C(-s)`, whose share in the coefficients is `factor`: nodes
+    /// first, then the spare pairs.
+    #[inline(always)]
+    pub(super) fn add<F: Float>(&mut self, nodes: &Nodes, pair: usize, factor: f32, difference: &Lanes) {
+        if pair < nodes.count {
+            for (order, result) in self.result.iter_mut().enumerate().take(nodes.count) {
+                let share = nodes.transform[order][pair] * factor;
+                for lane in 0..LANES {
+                    result[lane] = F::mul_add(share, difference[lane], result[lane]);
+                }
+            }
+            return;
+        }
+        let polynomials = &nodes.checks[pair - nodes.count].polynomials;
+        for lane in 0..LANES {
+            // The smallest terms first.
+            let mut read = 0.0;
+            for (polynomial, coefficients) in polynomials.iter().zip(&self.result).take(nodes.count).rev() {
+                read = F::mul_add(*polynomial, coefficients[lane], read);
+            }
+            let missed = F::mul_add(-factor, difference[lane], read);
+            self.missed[lane] = self.missed[lane].max(missed.abs());
+        }
+    }
+
+    /// What the polynomials may miss, as a share of the curves' sizes; infinite where the curve has a kink or is not
+    /// finite. With one pair there is nothing to tell by, and it is 0.
+    #[inline(always)]
+    pub(super) fn errors(&self, nodes: &Nodes, size: &Lanes, kinks: &Lanes) -> Lanes {
+        let mut error = [0.0; LANES];
+        for lane in 0..LANES {
+            if nodes.count > 1 {
+                let [before, last] = [nodes.count - 2, nodes.count - 1].map(|order| self.result[order][lane].abs());
+                error[lane] = estimate(last, before, self.missed[lane], size[lane]);
+            }
+            if kinks[lane] > 0.0 || !self.result[0][lane].is_finite() {
+                error[lane] = f32::INFINITY;
+            }
+        }
+        error
+    }
+
+    /// The coefficients of one order of the curves that are trusted, and 0 for the others.
+    #[inline(always)]
+    pub(super) fn kept(&self, order: usize, error: &Lanes, tolerance: f32) -> Lanes {
+        let mut kept = [0.0; LANES];
+        for lane in 0..LANES {
+            // A comparison that a NaN fails: such a curve is not trusted either.
+            kept[lane] = if error[lane] <= tolerance { self.result[order][lane] } else { 0.0 };
+        }
+        kept
+    }
+}
+
+/// The curves' own sizes: `sum_k |dL/da_k| |D_k / s|` in the units of the coefficients.
+#[inline(always)]
+pub(super) fn sizes<F: Float>(moves: &impl Moves, gradient: &[f32], factor: f32) -> Lanes {
+    let mut sum = [0.0; LANES];
+    for (k, gradient) in gradient.iter().enumerate() {
+        let [plus, minus] = moves.of(k);
+        for lane in 0..LANES {
+            sum[lane] = F::mul_add(gradient.abs() * factor, plus[lane].abs() + minus[lane].abs(), sum[lane]);
+        }
+    }
+    sum
+}
 
 /// The larger of what the spare pair saw and of what the first coefficient left out would be, if it shrinks from the
 /// last one as that shrank from the one before: either alone may pass through 0. Float32 noise is no sign of anything.

@@ -57,6 +57,25 @@ impl Units {
         Self { activation, a, value, rest, slope }
     }
 
+    /// `c1`, `c2`, `c3` of `phi(a + x) - phi(a) = c1 x + c2 x^2 + c3 x^3 + ...`; up to [`math::SMALL`] that is all of it.
+    #[inline(always)]
+    pub(super) fn series<F: Float>(&self) -> [Lanes; 3] {
+        let (mut second, mut third) = ([0.0; LANES], [0.0; LANES]);
+        for lane in 0..LANES {
+            let (a, value, rest, slope) = (self.a[lane], self.value[lane], self.rest[lane], self.slope[lane]);
+            let derivatives = match self.activation {
+                Activation::Sigmoid => (slope * (rest - value), slope * (1.0 - 6.0 * slope)),
+                Activation::Softplus => (value * rest, value * rest * (rest - value)),
+                Activation::Tanh => (-2.0 * value * slope, -2.0 * slope * F::mul_add(-3.0 * value, value, 1.0)),
+                // There `rest` is the density of the normal distribution.
+                Activation::Gelu => (rest * F::mul_add(-a, a, 2.0), rest * a * F::mul_add(a, a, -4.0)),
+                Activation::Relu | Activation::Identity => (0.0, 0.0),
+            };
+            (second[lane], third[lane]) = (derivatives.0 / 2.0, derivatives.1 / 6.0);
+        }
+        [self.slope, second, third]
+    }
+
     /// Pre-activations, values, rests and slopes, to be kept.
     #[inline(always)]
     pub(super) fn parts(&self) -> [Lanes; 4] {
@@ -205,17 +224,6 @@ impl Shift {
             Activation::Relu | Activation::Gelu | Activation::Softplus | Activation::Identity => {}
         }
         Self { s, growth, factor, small: largest_magnitude(&growth) <= math::SMALL }
-    }
-
-    /// The same for shifts that do not exceed [`math::SMALL`].
-    #[inline(always)]
-    pub(super) fn small<F: Float>(activation: Activation, s: Lanes) -> Self {
-        let growth = match activation {
-            Activation::Sigmoid => map(&s, |s| math::small_expm1::<F>(s)),
-            Activation::Tanh => map(&s, |s| math::small_tanh::<F>(s)),
-            Activation::Relu | Activation::Gelu | Activation::Softplus | Activation::Identity => s,
-        };
-        Self { s, growth, factor: [0.0; LANES], small: true }
     }
 }
 

@@ -75,12 +75,6 @@ pub(super) fn small_expm1<F: Float>(x: f32) -> f32 {
     F::mul_add(x * x, p, x)
 }
 
-/// `tanh(x)` for `|x| <= SMALL`.
-#[inline(always)]
-pub(super) fn small_tanh<F: Float>(x: f32) -> f32 {
-    F::mul_add(x * x, x * (-1.0 / 3.0), x)
-}
-
 /// `ln(1 + s)` for `|s| <= SMALL`.
 #[inline(always)]
 pub(super) fn small_ln1p<F: Float>(s: f32) -> f32 {
@@ -278,7 +272,6 @@ mod tests {
         for x in points(f64::from(SMALL)) {
             let wide = f64::from(x);
             assert_close("small_expm1", x, small_expm1::<Fused>(x), wide.exp_m1(), 1.5e-7);
-            assert_close("small_tanh", x, small_tanh::<Fused>(x), wide.tanh(), 1.5e-7);
             assert_close("small_ln1p", x, small_ln1p::<Fused>(x), wide.ln_1p(), 1.5e-7);
             assert_close("small_inverse", x, small_inverse::<Separate>(x), 1.0 / (1.0 + wide), 1.5e-7);
         }

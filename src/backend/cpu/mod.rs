@@ -28,6 +28,7 @@ mod precise_affine;
 mod probe_behind;
 mod probe_curve;
 mod probe_difference;
+mod probe_fused;
 mod probe_list;
 mod probe_single;
 mod probe_through;
@@ -207,6 +208,8 @@ impl Task {
             Self::Gather(op, nonzeros) => gather::run_and_list(op, nonzeros, view, worker),
             Self::Pack(weight, packed) => listed::pack(*weight, *packed, view, worker),
             Self::Forward(op, nonzeros, packed) => listed::forward(op, nonzeros, *packed, view, worker),
+            Self::Transpose(weight, transposed) => probe_fused::transpose(*weight, *transposed, view, worker),
+            Self::ProbeFused(op) => probe_fused::run(op, view, worker),
             Self::Gradient(op, nonzeros) => listed::gradient(op, nonzeros, view, worker),
         }
     }

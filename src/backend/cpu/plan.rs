@@ -7,9 +7,10 @@ use std::collections::HashMap;
 
 use super::listed::packed_shape;
 use super::nonzeros::Nonzeros;
+use super::probe_fused::{ProbeFused, transposed_shape};
 use super::team::Schedule;
 use crate::Result;
-use crate::backend::op::{Gather, Matmul, Op};
+use crate::backend::op::{Gather, Matmul, Op, ProbeDifference};
 use crate::backend::recording::Recording;
 use crate::backend::tensor::{BufferId, Span, Tensor, Words};
 
@@ -24,6 +25,10 @@ pub(super) enum Task {
     Pack(Tensor, Tensor),
     /// A product of the listed inputs with a weight, which was packed.
     Forward(Matmul, Nonzeros, Tensor),
+    /// A weight transposed for probes: from here to there.
+    Transpose(Tensor, Tensor),
+    /// Probes through the last hidden layer.
+    ProbeFused(Box<ProbeFused>),
     /// A product of the listed inputs, transposed, with something by samples: a weight's gradient.
     Gradient(Matmul, Nonzeros),
 }
@@ -52,8 +57,27 @@ impl Plan {
         let ops = recording.ops();
         let mut plan = Self { tasks: Vec::new(), schedule: Schedule::default(), buffers: Vec::new() };
         let mut listed: HashMap<usize, Nonzeros> = HashMap::new();
+        let probes = Probes::of(ops)?;
+        let mut transposed: HashMap<Span, Tensor> = HashMap::new();
         for (index, op) in ops.iter().enumerate() {
             match op {
+                _ if probes.is_part(index) => {}
+                Op::ProbeBehind(behind) => match probes.starting_at(index) {
+                    None => plan.tasks.push(Task::Op(op.clone())),
+                    Some((next, difference)) => {
+                        let transposed = match transposed.get(&behind.weight.span()) {
+                            Some(&transposed) => transposed,
+                            None => {
+                                let (rows, columns) = transposed_shape(behind.weight);
+                                let to = plan.tensor(rows, columns, allocate)?;
+                                plan.tasks.push(Task::Transpose(behind.weight, to));
+                                *transposed.entry(behind.weight.span()).or_insert(to)
+                            }
+                        };
+                        let fused = ProbeFused { behind: *behind, next, difference, transposed };
+                        plan.tasks.push(Task::ProbeFused(Box::new(fused)));
+                    }
+                },
                 Op::Gather(gather) => {
                     let products = products_of(ops, index, gather)?;
                     if products.is_empty() {
@@ -130,6 +154,70 @@ fn products_of(ops: &[Op], index: usize, gather: &Gather) -> Result<Vec<usize>> 
     Ok(products)
 }
 
+/// Probes through the last hidden layer: three operations in a row, whose moves nobody else reads.
+struct Probes {
+    /// By the first operation of each.
+    found: HashMap<usize, (Tensor, ProbeDifference)>,
+}
+
+impl Probes {
+    fn of(ops: &[Op]) -> Result<Self> {
+        let mut found = HashMap::new();
+        let mut inner: Vec<Span> = Vec::new();
+        for (index, three) in ops.windows(3).enumerate() {
+            if let [Op::ProbeBehind(behind), Op::Matmul(product), Op::ProbeDifference(difference)] = three
+                && product.a == behind.out
+                && product.out == difference.moves
+                && !product.transpose_a
+                && !product.transpose_b
+                && product.bias.is_none()
+                && behind.chunk == difference.chunk
+                && behind.kinks == difference.kinks
+            {
+                found.insert(index, (product.b, *difference));
+                inner.extend([behind.out.span(), product.out.span(), behind.kinks.span()]);
+            }
+        }
+        let probes = Self { found };
+        for (index, op) in ops.iter().enumerate() {
+            let access = op.access()?;
+            let mut touched = access.reads.iter().chain(&access.writes);
+            if !probes.found.contains_key(&index)
+                && !probes.is_part(index)
+                && touched.any(|span| inner.iter().any(|inner| span.overlaps(inner)))
+            {
+                return Ok(Self { found: HashMap::new() });
+            }
+        }
+        // What is fused must not find its weight changed since it was transposed.
+        let changes =
+            |op: &Op, weight: &Span| op.access().is_ok_and(|access| access.writes.iter().any(|w| w.overlaps(weight)));
+        let weights: Vec<Span> = ops
+            .iter()
+            .filter_map(|op| match op {
+                Op::ProbeBehind(behind) => Some(behind.weight.span()),
+                _ => None,
+            })
+            .collect();
+        let (first, last) = (probes.found.keys().min().copied(), probes.found.keys().max().copied());
+        if let (Some(first), Some(last)) = (first, last)
+            && ops[first..=last].iter().any(|op| weights.iter().any(|weight| changes(op, weight)))
+        {
+            return Ok(Self { found: HashMap::new() });
+        }
+        Ok(probes)
+    }
+
+    fn starting_at(&self, index: usize) -> Option<(Tensor, ProbeDifference)> {
+        self.found.get(&index).copied()
+    }
+
+    /// Whether an operation is the second or third of such three.
+    fn is_part(&self, index: usize) -> bool {
+        (1..=2).any(|before| index.checked_sub(before).is_some_and(|first| self.found.contains_key(&first)))
+    }
+}
+
 /// Groups of tasks that do not touch what another one of the group writes.
 fn schedule(tasks: &[Task], threads: usize) -> Result<Schedule> {
     let mut schedule = Schedule::default();
@@ -168,6 +256,16 @@ impl Task {
                 ((*op).into(), nonzeros.spans().into_iter().chain([packed.span()]).collect(), Vec::new())
             }
             Self::Gradient(op, nonzeros) => ((*op).into(), nonzeros.spans().to_vec(), Vec::new()),
+            Self::Transpose(weight, to) => return Ok(vec![(weight.span(), false), (to.span(), true)]),
+            Self::ProbeFused(op) => {
+                // The moves stay in registers: neither operation's rows are touched.
+                let (behind, difference) = (Op::from(op.behind).access()?, Op::from(op.difference).access()?);
+                let inner = [op.behind.out.span(), op.difference.moves.span(), op.behind.kinks.span()];
+                let outer = |span: &Span| !inner.contains(span);
+                let reads = behind.reads.into_iter().chain(difference.reads).filter(outer);
+                let reads = reads.chain([op.next.span(), op.transposed.span()]).map(|span| (span, false));
+                return Ok(reads.chain(op.written().into_iter().map(|span| (span, true))).collect());
+            }
         };
         let access = op.access()?;
         let reads = access.reads.into_iter().chain(read).map(|span| (span, false));
@@ -180,7 +278,8 @@ impl Task {
         const FUNCTION: usize = 16;
         match self {
             Self::Gather(op, _) => 2 * op.inputs.len(),
-            Self::Pack(weight, _) => weight.len(),
+            Self::Pack(weight, _) | Self::Transpose(weight, _) => weight.len(),
+            Self::ProbeFused(op) => op.behind.out.len() * (3 + op.next.columns),
             // A fifth of the inputs, usually.
             Self::Forward(op, ..) | Self::Gradient(op, _) => op.shape().iter().product::<usize>() / 2,
             Self::Op(op) => match op {

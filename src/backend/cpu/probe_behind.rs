@@ -66,8 +66,16 @@ fn body<F: Float>(pair: &Pair<'_>, curves: Range<usize>, behind: &mut Behind<'_>
             }
         }
         let unit = Units::new::<F>(chunk.activation, a);
-        let changes = [pair.position, -pair.position]
-            .map(|position| unit.change::<F>(&Shift::new::<F>(chunk.activation, reach.map(|reach| reach * position))));
+        // No closure here: it would not be compiled for the vector unit.
+        let mut s = [[0.0; LANES]; 2];
+        for lane in 0..LANES {
+            s[0][lane] = reach[lane] * pair.position;
+            s[1][lane] = -s[0][lane];
+        }
+        let changes = [
+            unit.change::<F>(&Shift::new::<F>(chunk.activation, s[0])),
+            unit.change::<F>(&Shift::new::<F>(chunk.activation, s[1])),
+        ];
         for lane in 0..count {
             let (sample, j) = ((number + lane) / units, (number + lane) % units);
             behind.turn_to::<F>(sample);

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::estimate::estimate;
-use super::lanes::store;
+use super::estimate::{Polynomial, sizes};
+use super::lanes::{load, store};
 use super::loss_change::{Moves, Sample};
 use super::loss_gradient;
 use super::math::{LANES, Lanes, SMALL};
@@ -120,8 +120,8 @@ fn body<F: Float>(
         let target = layer.targets[n] as usize;
         let sample = Sample::new(op.output, y, target);
         let reach = chunk.step_size * layer.range.map_or(1.0, |range| range[n]);
-        let mut result = [[0.0; LANES]; MAX_NODES];
-        let (mut missed, mut size) = ([0.0f32; LANES], [0.0; LANES]);
+        let mut polynomial = Polynomial::default();
+        let mut size = [0.0; LANES];
         for (pair, position) in nodes.positions().enumerate() {
             let rows = &layer.moves[2 * (pair * chunk.count + at) * classes..];
             let moves = RowMoves { rows, classes, curves: count };
@@ -132,58 +132,15 @@ fn body<F: Float>(
                 loss_gradient::sample(op.output, y, target, gradient);
                 size = sizes::<F>(&moves, gradient, factor);
             }
-            if pair < nodes.count {
-                for (order, result) in result.iter_mut().enumerate().take(nodes.count) {
-                    let share = nodes.transform[order][pair] * factor;
-                    for lane in 0..LANES {
-                        result[lane] = F::mul_add(share, difference[lane], result[lane]);
-                    }
-                }
-            } else {
-                let polynomials = &nodes.checks[pair - nodes.count].polynomials;
-                for lane in 0..LANES {
-                    let mut read = -factor * difference[lane];
-                    for (polynomial, coefficients) in polynomials.iter().zip(&result).take(nodes.count) {
-                        read = F::mul_add(*polynomial, coefficients[lane], read);
-                    }
-                    missed[lane] = missed[lane].max(read.abs());
-                }
-            }
+            polynomial.add::<F>(nodes, pair, factor, &difference);
         }
-        let mut error = [0.0; LANES];
-        let kinks = &layer.kinks[at..at + count];
-        for lane in 0..count {
-            if nodes.count > 1 {
-                let (last, before) = (result[nodes.count - 1][lane].abs(), result[nodes.count - 2][lane].abs());
-                error[lane] = estimate(last, before, missed[lane], size[lane]);
-            }
-            if kinks[lane] > 0.0 || !result[0][lane].is_finite() {
-                error[lane] = f32::INFINITY;
-            }
-        }
+        let error = polynomial.errors(nodes, &size, &load(&layer.kinks[at..at + count]));
         let place = at - curves.start;
         store(&error, &mut errors[place..place + count]);
-        for (result, coefficients) in result.iter().zip(coefficients.iter_mut()).take(nodes.count) {
-            let mut kept = [0.0; LANES];
-            for lane in 0..LANES {
-                // A comparison that a NaN fails: such a curve is not trusted either.
-                kept[lane] = if error[lane] <= op.tolerance { result[lane] } else { 0.0 };
-            }
+        for (order, coefficients) in coefficients.iter_mut().enumerate().take(nodes.count) {
+            let kept = polynomial.kept(order, &error, op.tolerance);
             store(&kept, &mut coefficients[place..place + count]);
         }
         at += count;
     }
-}
-
-/// The curves' own sizes: `sum_k |dL/da_k| |D_k / s|` in the units of the coefficients.
-#[inline(always)]
-fn sizes<F: Float>(moves: &RowMoves<'_>, gradient: &[f32], factor: f32) -> Lanes {
-    let mut sum = [0.0; LANES];
-    for (k, gradient) in gradient.iter().enumerate() {
-        let [plus, minus] = moves.of(k);
-        for lane in 0..LANES {
-            sum[lane] = F::mul_add(gradient.abs() * factor, plus[lane].abs() + minus[lane].abs(), sum[lane]);
-        }
-    }
-    sum
 }

@@ -1,0 +1,368 @@
+//! [`ProbeBehind`], the product with the weights that lead to the logits and [`ProbeDifference`] in one: where one hidden
+//! layer stands behind the probed units, a unit's moves reach the logits without ever being written to memory.
+//!
+//! Floor for `P` curves, `V` units behind and `C` classes: `2 P V (C + 3)` multiply-adds a pair of points, 16 at a time.
+
+use std::ops::Range;
+
+use super::estimate::{Polynomial, sizes};
+use super::lanes::{load, store};
+use super::loss_change::{Moves, Sample, Shift, Units, largest_magnitude};
+use super::loss_gradient;
+use super::math::{LANES, Lanes, SMALL, map};
+use super::memory::View;
+use super::simd::{Float, vectorized};
+use super::team::Worker;
+use crate::backend::nodes::{MAX_CHECKS, Nodes};
+use crate::backend::op::{MAX_NODES, ProbeBehind, ProbeDifference};
+use crate::backend::tensor::{Span, Tensor};
+use crate::network::Activation;
+
+/// The three operations that are done in one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct ProbeFused {
+    pub(super) behind: ProbeBehind,
+    /// `[V, C]`: the weights to the logits.
+    pub(super) next: Tensor,
+    pub(super) difference: ProbeDifference,
+    /// What [`transpose`] makes of the weights between probed units and the layer behind.
+    pub(super) transposed: Tensor,
+}
+
+impl ProbeFused {
+    /// What is written: the curves of the chunk, and neither moves nor kinks.
+    pub(super) fn written(&self) -> Vec<Span> {
+        let chunk = &self.behind.chunk;
+        let part = |tensor: Tensor, first: usize| Span {
+            buffer: tensor.buffer,
+            start: (tensor.offset + first) * 4,
+            end: (tensor.offset + first + chunk.count) * 4,
+        };
+        let block = chunk.pre_activations.len();
+        let orders = (0..chunk.nodes).map(|order| part(self.difference.coefficients, order * block + chunk.first));
+        orders.chain([part(self.difference.errors, chunk.first)]).collect()
+    }
+}
+
+/// The shape of a transposed weight `[U, V]`: rows of the units behind, as long as whole vectors of probed units and one
+/// more for reading beyond the end; and a last row with the largest magnitude that each probed unit has.
+pub(super) fn transposed_shape(weight: Tensor) -> (usize, usize) {
+    (weight.columns + 1, weight.rows.next_multiple_of(LANES) + LANES)
+}
+
+/// Transposes a weight `[U, V]`.
+pub(super) fn transpose(weight: Tensor, transposed: Tensor, view: &View<'_>, worker: &mut Worker<'_>) {
+    let (units, width, stride) = (weight.rows, weight.columns, transposed.columns);
+    let from = view.floats(weight);
+    let share = worker.share(width, 1);
+    // SAFETY: this worker's units behind, taken once.
+    let to = unsafe { view.floats_mut(transposed, share.start * stride..share.end * stride) };
+    for (to, k) in to.chunks_exact_mut(stride).zip(share) {
+        for (to, from) in to.iter_mut().zip(from[k..].iter().step_by(width)) {
+            *to = *from;
+        }
+    }
+    if worker.is_first() {
+        // SAFETY: the last row, taken by the first worker alone.
+        let most = unsafe { view.floats_mut(transposed, width * stride..width * stride + units) };
+        for (most, row) in most.iter_mut().zip(from.chunks_exact(width)) {
+            *most = row.iter().fold(0.0f32, |most, w| most.max(w.abs()));
+        }
+    }
+}
+
+pub(super) fn run(op: &ProbeFused, view: &View<'_>, worker: &mut Worker<'_>) {
+    let chunk = &op.behind.chunk;
+    let (len, classes, width) = (chunk.pre_activations.len(), op.next.columns, op.next.rows);
+    let share = worker.share(chunk.count, LANES);
+    let numbers = chunk.first + share.start..chunk.first + share.end;
+    // SAFETY: this worker's curves, taken once.
+    let errors = unsafe { view.floats_mut(op.difference.errors, numbers.clone()) };
+    let mut coefficients: [&mut [f32]; MAX_NODES] = Default::default();
+    for (order, coefficients) in coefficients.iter_mut().take(chunk.nodes).enumerate() {
+        let range = order * len + numbers.start..order * len + numbers.end;
+        // SAFETY: this worker's curves in each block, each taken once.
+        *coefficients = unsafe { view.floats_mut(op.difference.coefficients, range) };
+    }
+    let scratch = worker.scratch(classes + classes * 2 * LANES + PARTS * width.next_multiple_of(LANES));
+    let (gradient, rest) = scratch.split_at_mut(classes);
+    let (moves, series) = rest.split_at_mut(classes * 2 * LANES);
+    let layer = Layer {
+        op,
+        nodes: Nodes::new(chunk.nodes),
+        a: view.floats(chunk.pre_activations),
+        behind: view.floats(op.behind.behind),
+        transposed: view.floats(op.transposed),
+        next: view.floats(op.next),
+        range: chunk.range.map(|range| view.floats(range)),
+        y: view.floats(op.difference.y),
+        targets: view.words(op.difference.targets),
+    };
+    let mut memory = Memory { gradient, moves, series };
+    follow(&layer, numbers, &mut memory, &mut coefficients, errors);
+}
+
+/// What all curves share.
+struct Layer<'a> {
+    op: &'a ProbeFused,
+    nodes: Nodes,
+    a: &'a [f32],
+    behind: &'a [f32],
+    transposed: &'a [f32],
+    next: &'a [f32],
+    range: Option<&'a [f32]>,
+    y: &'a [f32],
+    targets: &'a [u32],
+}
+
+/// Room to work in.
+struct Memory<'a> {
+    /// The loss's gradient by the logits.
+    gradient: &'a mut [f32],
+    /// `[C, 2, LANES]`: how the logits move.
+    moves: &'a mut [f32],
+    /// The units behind, as one sample has them: what [`Units`] keeps of them, and their series.
+    series: &'a mut [f32],
+}
+
+/// Numbers kept of each unit behind.
+const PARTS: usize = 6;
+
+vectorized! {
+    /// Some curves.
+    fn follow(
+        layer: &Layer<'_>,
+        numbers: Range<usize>,
+        memory: &mut Memory<'_>,
+        coefficients: &mut [&mut [f32]; MAX_NODES],
+        errors: &mut [f32],
+    ) = body
+}
+
+#[inline(always)]
+fn body<F: Float>(
+    layer: &Layer<'_>,
+    numbers: Range<usize>,
+    memory: &mut Memory<'_>,
+    coefficients: &mut [&mut [f32]; MAX_NODES],
+    errors: &mut [f32],
+) {
+    let (chunk, output) = (&layer.op.behind.chunk, layer.op.difference.output);
+    let (units, classes, nodes) = (chunk.pre_activations.columns, layer.op.next.columns, &layer.nodes);
+    let scale = 0.5 / chunk.pre_activations.rows as f32;
+    let unmoved = Shift::new::<F>(chunk.activation, [0.0; LANES]);
+    let (mut reach, mut shifts) = (f32::NAN, [[unmoved; 2]; MAX_NODES + MAX_CHECKS]);
+    let mut at_hand = usize::MAX;
+    let mut number = numbers.start;
+    while number < numbers.end {
+        // Neighbouring units of one sample.
+        let (n, first) = (number / units, number % units);
+        let count = LANES.min(numbers.end - number).min(units - first);
+        if at_hand != n {
+            at_hand = n;
+            keep_series::<F>(layer, n, memory.series);
+            let reaches = chunk.step_size * layer.range.map_or(1.0, |range| range[n]);
+            if reaches.to_bits() != reach.to_bits() {
+                reach = reaches;
+                for (shifts, position) in shifts.iter_mut().zip(nodes.positions()) {
+                    let s = reach * position;
+                    shifts[0] = Shift::new::<F>(chunk.activation, [s; LANES]);
+                    shifts[1] = Shift::new::<F>(chunk.activation, [-s; LANES]);
+                }
+            }
+        }
+        let y = &layer.y[n * classes..(n + 1) * classes];
+        let target = layer.targets[n] as usize;
+        let sample = Sample::new(output, y, target);
+        let a = load(&layer.a[number..]);
+        let unit = Units::new::<F>(chunk.activation, a);
+        let is_relu = chunk.activation == Activation::Relu;
+        let mut kinked = [0.0f32; LANES];
+        if is_relu {
+            kinked = map(&a, |a| if a.abs() <= reach { f32::INFINITY } else { 0.0 });
+        }
+        let mut polynomial = Polynomial::default();
+        let mut size = [0.0; LANES];
+        for (pair, position) in nodes.positions().enumerate() {
+            let d = [unit.change::<F>(&shifts[pair][0]), unit.change::<F>(&shifts[pair][1])];
+            let kinks = (is_relu && pair == 0).then_some((1.0 + 1e-5) / position);
+            move_logits::<F>(layer, n, first, &d, kinks, &mut kinked, memory);
+            let moves = LogitMoves(memory.moves);
+            let small = moves.largest() <= 0.5 * SMALL;
+            let difference = sample.difference::<F>(small, &moves);
+            let factor = scale / (reach * position);
+            if pair == 0 && nodes.count > 1 {
+                loss_gradient::sample(output, y, target, memory.gradient);
+                size = sizes::<F>(&moves, memory.gradient, factor);
+            }
+            polynomial.add::<F>(nodes, pair, factor, &difference);
+        }
+        let error = polynomial.errors(nodes, &size, &kinked);
+        let place = number - numbers.start;
+        store(&error, &mut errors[place..place + count]);
+        for (order, coefficients) in coefficients.iter_mut().enumerate().take(nodes.count) {
+            let kept = polynomial.kept(order, &error, layer.op.difference.tolerance);
+            store(&kept, &mut coefficients[place..place + count]);
+        }
+        number += count;
+    }
+}
+
+/// Keeps what moves of the units behind need, for sample `n`.
+#[inline(always)]
+fn keep_series<F: Float>(layer: &Layer<'_>, n: usize, series: &mut [f32]) {
+    let width = layer.op.next.rows;
+    let row = &layer.behind[n * width..(n + 1) * width];
+    for (group, series) in series.chunks_exact_mut(PARTS * LANES).enumerate() {
+        let unit =
+            Units::new::<F>(layer.op.behind.chunk.activation, load(row.get(group * LANES..).unwrap_or_default()));
+        let kept = unit.parts().into_iter().chain(unit.series::<F>().into_iter().skip(1));
+        for (to, from) in series.chunks_exact_mut(LANES).zip(kept) {
+            store(&from, to);
+        }
+    }
+}
+
+/// How the logits move when sixteen units, from `first` on, change by `d` to either side. With `kinks`, moves so many times
+/// as large are compared with the distance of the units behind from their kinks.
+#[inline(always)]
+fn move_logits<F: Float>(
+    layer: &Layer<'_>,
+    n: usize,
+    first: usize,
+    d: &[Lanes; 2],
+    kinks: Option<f32>,
+    kinked: &mut Lanes,
+    memory: &mut Memory<'_>,
+) {
+    let (width, classes, stride) = (layer.op.next.rows, layer.op.next.columns, layer.op.transposed.columns);
+    let most = load(&layer.transposed[width * stride + first..]);
+    let mut farthest = [0.0; LANES];
+    for lane in 0..LANES {
+        farthest[lane] = d[0][lane].abs().max(d[1][lane].abs()) * most[lane];
+    }
+    let farthest = largest_magnitude(&farthest);
+    if let Some(factor) = kinks {
+        let reach = farthest * factor;
+        let row = &layer.behind[n * width..(n + 1) * width];
+        for (k, &b) in row.iter().enumerate().filter(|(_, b)| b.abs() <= reach) {
+            let weight = load(&layer.transposed[k * stride + first..]);
+            for lane in 0..LANES {
+                let moved = d[0][lane].abs().max(d[1][lane].abs()) * weight[lane].abs() * factor;
+                kinked[lane] = if b.abs() <= moved { f32::INFINITY } else { kinked[lane] };
+            }
+        }
+    }
+    let small = farthest <= SMALL;
+    let series = &*memory.series;
+    for (block, moves) in memory.moves.chunks_mut(CLASSES * 2 * LANES).enumerate() {
+        let weights = &layer.next[block * CLASSES..];
+        let context = Block { layer, first, d, series, weights };
+        match (small, moves.len() == CLASSES * 2 * LANES && classes == CLASSES) {
+            (true, true) => context.sums::<F, true, true>(moves),
+            (true, false) => context.sums::<F, true, false>(moves),
+            (false, _) => context.sums::<F, false, false>(moves),
+        }
+    }
+}
+
+/// Logits whose moves are added up side by side: ten classes to both sides are twenty registers.
+const CLASSES: usize = 10;
+
+/// Some of the logits.
+struct Block<'a> {
+    layer: &'a Layer<'a>,
+    first: usize,
+    d: &'a [Lanes; 2],
+    series: &'a [f32],
+    /// From the block's first class on.
+    weights: &'a [f32],
+}
+
+impl Block<'_> {
+    /// Adds up how the block's logits move. With `SHORT` no unit behind moves by more than [`SMALL`]; with `WHOLE` the
+    /// block holds all classes, and as many as it has room for.
+    #[inline(always)]
+    fn sums<F: Float, const SHORT: bool, const WHOLE: bool>(&self, moves: &mut [f32]) {
+        let (op, stride) = (self.layer.op, self.layer.op.transposed.columns);
+        let (width, classes) = (op.next.rows, op.next.columns);
+        let count = moves.len() / (2 * LANES);
+        let mut sums = [[[0.0f32; LANES]; 2]; CLASSES];
+        for k in 0..width {
+            let weight = load(&self.layer.transposed[k * stride + self.first..]);
+            let part = |part: usize| self.series[(k / LANES * PARTS + part) * LANES + k % LANES];
+            if op.behind.chunk.activation == Activation::Relu && SHORT && part(3) == 0.0 {
+                // Off, and out of every kink's reach but for curves that are not trusted.
+                continue;
+            }
+            let mut changes = [[0.0; LANES]; 2];
+            if SHORT {
+                let (slope, second, third) = (part(3), part(4), part(5));
+                for side in 0..2 {
+                    for lane in 0..LANES {
+                        let x = self.d[side][lane] * weight[lane];
+                        let p = F::mul_add(x, third, second);
+                        changes[side][lane] = x * F::mul_add(x, p, slope);
+                    }
+                }
+            } else {
+                let activation = op.behind.chunk.activation;
+                let splat = [[part(0); LANES], [part(1); LANES], [part(2); LANES], [part(3); LANES]];
+                let unit = Units::of_parts(activation, splat);
+                for side in 0..2 {
+                    let mut x = [0.0; LANES];
+                    for lane in 0..LANES {
+                        x[lane] = self.d[side][lane] * weight[lane];
+                    }
+                    changes[side] = unit.change::<F>(&Shift::new::<F>(activation, x));
+                }
+            }
+            let mut row = [0.0; CLASSES];
+            if WHOLE {
+                row = *self.weights[k * CLASSES..].first_chunk().unwrap_or(&row);
+            } else {
+                row[..count].copy_from_slice(&self.weights[k * classes..][..count]);
+            }
+            for class in 0..CLASSES {
+                for side in 0..2 {
+                    for lane in 0..LANES {
+                        sums[class][side][lane] = F::mul_add(row[class], changes[side][lane], sums[class][side][lane]);
+                    }
+                }
+            }
+        }
+        for (moves, sum) in moves.chunks_exact_mut(2 * LANES).zip(&sums) {
+            store(&sum[0], &mut moves[..LANES]);
+            store(&sum[1], &mut moves[LANES..]);
+        }
+    }
+}
+
+/// `[C, 2, LANES]`
+struct LogitMoves<'a>(&'a [f32]);
+
+impl LogitMoves<'_> {
+    #[inline(always)]
+    fn largest(&self) -> f32 {
+        f32::from_bits(self.0.iter().fold(0, |most, x| most.max(x.to_bits() & 0x7fff_ffff)))
+    }
+}
+
+impl Moves for LogitMoves<'_> {
+    #[inline(always)]
+    fn of(&self, k: usize) -> [Lanes; 2] {
+        let both = &self.0[k * 2 * LANES..];
+        [load(both), load(&both[LANES..])]
+    }
+
+    #[inline(always)]
+    fn against(&self, k: usize, reference: usize) -> [Lanes; 2] {
+        let (mut moves, base) = (self.of(k), self.of(reference));
+        for side in 0..2 {
+            for lane in 0..LANES {
+                moves[side][lane] -= base[side][lane];
+            }
+        }
+        moves
+    }
+}
