@@ -11,14 +11,13 @@ use std::collections::HashMap;
 use super::exact;
 use super::forward::{Batch, Forward, NetworkTensors, view};
 use super::numerical::{CurveTensors, TOLERANCE, pairs_for};
-use super::wide::Wide;
-use super::{BatchSource, Difference, GradientOptions, ProbeReport, Probes};
+use super::{Difference, GradientOptions, ProbeReport, Probes};
 use crate::backend::{
     Backend, BufferId, Fill, MAX_NODES, Matmul, ProbeBehind, ProbeChunk, ProbeDifference, ProbeList, ProbeThrough,
     ProgramId, Recording, RowRange, Tensor, Words, spare_pairs,
 };
 use crate::device::DeviceKind;
-use crate::network::{Activation, Architecture, Network, OutputLoss};
+use crate::network::{Activation, Architecture, OutputLoss};
 use crate::{Error, Result};
 
 /// Bytes for rows on a CPU: they should stay in its caches from one operation to the next.
@@ -333,14 +332,15 @@ impl DeepProbe {
     ) -> Result<()> {
         let inputs = backend.read_tensor(around.batch.inputs)?;
         let targets = backend.read_words(around.batch.targets)?;
-        let network = Network {
-            architecture: around.network.architecture.clone(),
-            layout: around.network.layout.clone(),
-            parameters: parameters.to_vec(),
+        let problem = exact::Problem {
+            architecture: &around.network.architecture,
+            layers: around.network.layout.layers(),
+            parameters,
+            inputs: &inputs,
+            targets: &targets,
         };
-        let wide = Wide::new(&network, &BatchSource::Floats { inputs: &inputs, targets: &targets });
         let one_sided = self.options.difference == Difference::Forward;
-        let found = exact::contribution(&wide, self.layer, listed, self.options.step_size, one_sided);
+        let found = exact::contribution(&problem, self.layer, listed, self.options.step_size, one_sided);
         let (weight, bias) = self.gradients(around);
         for (tensor, contribution) in [(weight, &found.weight), (bias, &found.bias)] {
             let mut values = backend.read_tensor(tensor)?;

@@ -4,7 +4,32 @@
 
 use std::thread;
 
-use super::wide::{Wide, activate, activation_change, loss_change, outputs};
+use super::wide::{activate, activation_change, loss_change, outputs};
+use crate::backend::cpu::wide::{TOGETHER, Together, add_changes, add_rows, relu_changes};
+use crate::network::{Activation, Architecture, LayerLayout};
+
+/// A network and a batch.
+pub(super) struct Problem<'a> {
+    pub(super) architecture: &'a Architecture,
+    pub(super) layers: &'a [LayerLayout],
+    /// Laid out as the layers say.
+    pub(super) parameters: &'a [f32],
+    /// `[N, I]`
+    pub(super) inputs: &'a [f32],
+    /// `[N]`
+    pub(super) targets: &'a [u32],
+}
+
+impl Problem<'_> {
+    fn weight(&self, layer: usize) -> &[f32] {
+        &self.parameters[self.layers[layer].weight.range()]
+    }
+
+    /// The activation behind a layer; the logits' is none.
+    fn activation(&self, layer: usize) -> Activation {
+        if layer + 1 < self.layers.len() { self.architecture.activation } else { Activation::Identity }
+    }
+}
 
 /// The part of a layer's gradient that some curves contribute.
 pub(super) struct Contribution {
@@ -20,32 +45,39 @@ pub(super) struct Contribution {
 /// and the same with `x = 1` for its bias; with `one_sided` `1/(hN) C(h x)`. `listed[j]` are the samples of unit `j`.
 /// Equal inputs of a sample are probed once.
 pub(super) fn contribution(
-    wide: &Wide<'_>,
+    problem: &Problem<'_>,
     layer: usize,
     listed: &[Vec<usize>],
     step_size: f32,
     one_sided: bool,
 ) -> Contribution {
-    let (inputs, units) = (wide.layers()[layer].weight.rows, listed.len());
-    let mut wanted = vec![false; wide.targets.len()];
+    let (inputs, units) = (problem.layers[layer].weight.rows, listed.len());
+    let mut wanted = vec![false; problem.targets.len()];
     listed.iter().flatten().for_each(|&n| wanted[n] = true);
     let samples: Vec<usize> = (0..wanted.len()).filter(|&n| wanted[n]).collect();
     let mut states: Vec<Option<State>> = wanted.iter().map(|_| None).collect();
-    let computed = in_parallel(&samples, |&n| State::new(wide, n, layer));
+    let computed = in_parallel(&samples, |&n| State::new(problem, n, layer));
     for (n, state) in samples.into_iter().zip(computed) {
         states[n] = Some(state);
     }
     let numbers: Vec<usize> = (0..units).filter(|&j| !listed[j].is_empty()).collect();
-    let probe = Probe { wide, layer, h: f64::from(step_size), one_sided };
+    let probe = Probe { problem, layer, h: f64::from(step_size), one_sided };
     let columns = in_parallel(&numbers, |&j| {
         let (mut column, mut bias, mut probes) = (vec![0.0; inputs], 0.0, 0);
+        let mut moves = Moves::default();
         for state in listed[j].iter().filter_map(|&n| states[n].as_ref()) {
-            for (x, places) in &state.groups {
-                let quotient = probe.quotient(state, j, *x);
-                places.iter().for_each(|&i| column[i] += quotient);
+            for groups in state.groups.chunks(TOGETHER) {
+                let mut x = [0.0; TOGETHER];
+                x.iter_mut().zip(groups).for_each(|(x, group)| *x = group.0);
+                let quotients = probe.quotients(state, j, &x, &mut moves);
+                for ((_, places), quotient) in groups.iter().zip(quotients) {
+                    for &place in places {
+                        // The last of the groups is the bias.
+                        *column.get_mut(place).unwrap_or(&mut bias) += quotient;
+                    }
+                }
             }
-            bias += probe.quotient(state, j, 1.0);
-            probes += 2 * (state.groups.len() as u64 + 1);
+            probes += 2 * state.groups.len() as u64;
         }
         (column, bias, probes)
     });
@@ -64,33 +96,28 @@ struct State {
     /// Pre-activations of the probed layer and those behind it.
     pre_activations: Vec<Vec<f64>>,
     outputs: Vec<f64>,
-    /// Each input of the probed layer that is not 0, and where it stands.
+    /// Each input of the probed layer that is not 0, and where it stands; then the bias's, behind the last place.
     groups: Vec<(f64, Vec<usize>)>,
 }
 
 impl State {
-    fn new(wide: &Wide<'_>, n: usize, probed: usize) -> Self {
-        let layers = wide.layers();
-        let width = layers[0].weight.rows;
-        let mut values = wide.inputs[n * width..(n + 1) * width].to_vec();
+    fn new(problem: &Problem<'_>, n: usize, probed: usize) -> Self {
+        let width = problem.architecture.inputs();
+        let mut values: Vec<f64> = problem.inputs[n * width..(n + 1) * width].iter().map(|&x| x.into()).collect();
         let (mut pre_activations, mut groups) = (Vec::new(), Vec::new());
-        for (index, layer) in layers.iter().enumerate() {
+        for (index, layer) in problem.layers.iter().enumerate() {
             if index == probed {
                 groups = grouped(&values);
+                groups.push((1.0, vec![values.len()]));
             }
-            let mut a = wide.parameters[layer.bias.range()].to_vec();
-            let weight = &wide.parameters[layer.weight.range()];
-            for (&value, row) in values.iter().zip(weight.chunks_exact(layer.weight.columns)) {
-                if value != 0.0 {
-                    a.iter_mut().zip(row).for_each(|(a, weight)| *a += value * weight);
-                }
-            }
-            values = a.iter().map(|&a| activate(wide.activation(index), a)).collect();
+            let mut a: Vec<f64> = problem.parameters[layer.bias.range()].iter().map(|&bias| bias.into()).collect();
+            add_rows(&values, problem.weight(index), &mut a);
+            values = a.iter().map(|&a| activate(problem.activation(index), a)).collect();
             if index >= probed {
                 pre_activations.push(a);
             }
         }
-        let outputs = outputs(wide.network.architecture.output, &values);
+        let outputs = outputs(problem.architecture.output, &values);
         Self { n, pre_activations, outputs, groups }
     }
 }
@@ -103,44 +130,67 @@ fn grouped(values: &[f64]) -> Vec<(f64, Vec<usize>)> {
     runs.map(|run| (values[run[0]], run.to_vec())).collect()
 }
 
-/// How a parameter is probed.
+/// How parameters are probed.
 struct Probe<'a> {
-    wide: &'a Wide<'a>,
+    problem: &'a Problem<'a>,
     layer: usize,
     h: f64,
     one_sided: bool,
 }
 
+/// Moves of a layer's units, and room for those of the next.
+#[derive(Default)]
+struct Moves {
+    here: Vec<Together>,
+    next: Vec<Together>,
+}
+
 impl Probe<'_> {
-    /// What a weight into unit `j` whose input is `x` gets from this sample.
-    fn quotient(&self, state: &State, j: usize, x: f64) -> f64 {
-        let s = self.h * x;
-        let (down, sides) = if self.one_sided { (0.0, 1.0) } else { (self.change(state, j, -s), 2.0) };
-        (self.change(state, j, s) - down) / (sides * self.h * self.wide.targets.len() as f64)
+    /// What weights into unit `j` whose inputs are `x` get from this sample.
+    fn quotients(&self, state: &State, j: usize, x: &Together, moves: &mut Moves) -> Together {
+        let s = x.map(|x| self.h * x);
+        let up = self.changes(state, j, &s, moves);
+        let (down, sides) = match self.one_sided {
+            true => ([0.0; TOGETHER], 1.0),
+            false => (self.changes(state, j, &s.map(|s| -s), moves), 2.0),
+        };
+        let samples = self.problem.targets.len() as f64;
+        std::array::from_fn(|lane| (up[lane] - down[lane]) / (sides * self.h * samples))
     }
 
     /// `C(s)`
-    fn change(&self, state: &State, j: usize, s: f64) -> f64 {
-        let layers = self.wide.layers();
-        let activation = self.wide.activation(self.layer);
-        let change = activation_change(activation, state.pre_activations[0][j], s);
-        let weight_of =
-            |index: usize| (&self.wide.parameters[layers[index].weight.range()], layers[index].weight.columns);
-        let (weight, width) = weight_of(self.layer + 1);
-        let mut moves: Vec<f64> = weight[j * width..(j + 1) * width].iter().map(|weight| change * weight).collect();
+    fn changes(&self, state: &State, j: usize, s: &Together, moves: &mut Moves) -> Together {
+        let (problem, layers) = (self.problem, self.problem.layers);
+        let activation = problem.activation(self.layer);
+        let change = s.map(|s| activation_change(activation, state.pre_activations[0][j], s));
+        if change == [0.0; TOGETHER] {
+            return change;
+        }
+        let width = layers[self.layer + 1].weight.columns;
+        let row = &problem.weight(self.layer + 1)[j * width..(j + 1) * width];
+        moves.here.clear();
+        moves.here.extend(row.iter().map(|&weight| change.map(|change| change * f64::from(weight))));
         for index in self.layer + 1..layers.len() - 1 {
-            let (weight, width) = weight_of(index + 1);
-            let mut behind = vec![0.0; width];
-            let units = moves.iter().zip(&state.pre_activations[index - self.layer]);
-            for ((&moved, &a), row) in units.zip(weight.chunks_exact(width)) {
-                let change = activation_change(self.wide.activation(index), a, moved);
-                if change != 0.0 {
-                    behind.iter_mut().zip(row).for_each(|(behind, weight)| *behind += change * weight);
+            let a = &state.pre_activations[index - self.layer];
+            match problem.activation(index) {
+                Activation::Relu => relu_changes(a, &mut moves.here),
+                activation => {
+                    for (moves, &a) in moves.here.iter_mut().zip(a) {
+                        *moves = moves.map(|moved| activation_change(activation, a, moved));
+                    }
                 }
             }
-            moves = behind;
+            moves.next.clear();
+            moves.next.resize(layers[index + 1].weight.columns, [0.0; TOGETHER]);
+            add_changes(&moves.here, problem.weight(index + 1), &mut moves.next);
+            std::mem::swap(&mut moves.here, &mut moves.next);
         }
-        loss_change(self.wide.network.architecture.output, &state.outputs, &moves, self.wide.targets[state.n])
+        let target = problem.targets[state.n] as usize;
+        let mut logits = vec![0.0; moves.here.len()];
+        std::array::from_fn(|lane| {
+            logits.iter_mut().zip(&moves.here).for_each(|(logit, moves)| *logit = moves[lane]);
+            loss_change(problem.architecture.output, &state.outputs, &logits, target)
+        })
     }
 }
 

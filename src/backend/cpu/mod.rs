@@ -38,6 +38,7 @@ mod softmax;
 mod sum_of_squares;
 mod team;
 mod update;
+pub(crate) mod wide;
 
 use std::collections::HashMap;
 

@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 pub(super) trait Float {
     /// `a * b + c`
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
+    /// `a * b + c` in float64.
+    fn mul_add_wide(a: f64, b: f64, c: f64) -> f64;
 }
 
 /// The target has a fused instruction.
@@ -22,11 +24,21 @@ impl Float for Fused {
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
     }
+
+    #[inline(always)]
+    fn mul_add_wide(a: f64, b: f64, c: f64) -> f64 {
+        a.mul_add(b, c)
+    }
 }
 
 impl Float for Separate {
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a * b + c
+    }
+
+    #[inline(always)]
+    fn mul_add_wide(a: f64, b: f64, c: f64) -> f64 {
         a * b + c
     }
 }
