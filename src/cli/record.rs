@@ -54,6 +54,8 @@ pub(super) struct RunRecord {
     pub(super) gradient: &'static str,
     pub(super) step_size: Option<f32>,
     probes: Option<String>,
+    pub(super) directions: Option<usize>,
+    pub(super) objective: Option<&'static str>,
     pub(super) batch_size: usize,
     steps: u64,
     learning_rate: f32,
@@ -78,6 +80,7 @@ impl RunRecord {
         reason: &str,
     ) -> Self {
         let numerical = settings.method == Method::Numerical;
+        let directional = settings.method == Method::Directional;
         let fresh = options.start_from.is_none();
         let mut record = Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -89,8 +92,10 @@ impl RunRecord {
             loss: architecture.output.loss().name(),
             epsilon: architecture.output.epsilon(),
             gradient: settings.method.name(),
-            step_size: numerical.then_some(settings.step_size),
+            step_size: (numerical || directional).then_some(settings.step_size),
             probes: numerical.then(|| values::name(settings.probes)),
+            directions: directional.then_some(settings.directions),
+            objective: directional.then(|| settings.objective.name()),
             batch_size: settings.batch_size,
             steps: settings.steps,
             learning_rate: settings.learning_rate,
@@ -116,9 +121,12 @@ impl RunRecord {
 
     /// What is done to it, and how often.
     pub(super) fn run(&self) -> String {
-        let gradient = match self.step_size {
-            Some(step_size) => format!("numerical gradients (h = {})", number(step_size)),
-            None => "gradients by back-propagation".into(),
+        let gradient = match (self.step_size, self.directions, self.objective) {
+            (Some(step_size), Some(directions), Some(objective)) => {
+                format!("gradients of the {objective} along {directions} random directions (h = {})", number(step_size))
+            }
+            (Some(step_size), ..) => format!("numerical gradients (h = {})", number(step_size)),
+            _ => "gradients by back-propagation".into(),
         };
         let (optimizer, rate) = (&self.optimizer, number(self.learning_rate));
         let (batch, steps) = (self.batch_size, count(self.steps));
@@ -151,9 +159,15 @@ impl RunRecord {
             add("epsilon", &number(epsilon));
         }
         add("gradient", self.gradient);
-        if let (Some(step_size), Some(probes)) = (self.step_size, &self.probes) {
+        if let Some(step_size) = self.step_size {
             add("step-size", &number(step_size));
+        }
+        if let Some(probes) = &self.probes {
             add("probes", probes);
+        }
+        if let (Some(directions), Some(objective)) = (self.directions, self.objective) {
+            add("directions", &directions.to_string());
+            add("objective", objective);
         }
         add("batch-size", &self.batch_size.to_string());
         add("steps", &self.steps.to_string());

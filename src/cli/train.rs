@@ -13,7 +13,7 @@ use super::summary::RunSummary;
 use super::values::{self, HiddenSizes};
 use super::{Failure, Outcome, paths};
 use crate::data::{Dataset, Sampling};
-use crate::gradient::{Method, Probes};
+use crate::gradient::{MAX_DIRECTIONS, Method, Objective, Probes};
 use crate::network::{Architecture, Initialization, Network};
 use crate::report::{self, Progress, RunLog, count};
 use crate::train::checkpoint::{self, LoadedNetwork};
@@ -38,16 +38,23 @@ const DEFAULT_STEPS: u64 = 10_000;
 /// The options of `gpu-train train`.
 #[derive(Debug, Args)]
 pub(super) struct Train {
-    /// Central differences of the loss, or back-propagation
+    /// Central differences of the loss, back-propagation, or an estimate from random directions
     #[arg(long, default_value = "numerical", help_heading = "Gradient")]
     gradient: Method,
-    /// The h of the central difference
-    #[arg(long, value_name = "H", default_value = "1e-4", help_heading = "Gradient")]
+    /// The h of central differences [default: 1e-4; directional: 1e-3, and 0.01 where the accuracy is the objective]
+    #[arg(long, value_name = "H", help_heading = "Gradient")]
     #[arg(allow_negative_numbers = true, value_parser = values::positive)]
-    step_size: f32,
+    step_size: Option<f32>,
     /// Loss curves where they pass their check (auto), everywhere (curve), or each parameter on its own
     #[arg(long, default_value = "auto", help_heading = "Gradient")]
     probes: Probes,
+    /// Random directions of each directional gradient: two evaluations of the batch each
+    #[arg(long, value_name = "K", default_value_t = 32, help_heading = "Gradient")]
+    #[arg(allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=MAX_DIRECTIONS as i64))]
+    directions: u16,
+    /// What directional gradients descend: the loss, or the batch's share of wrong answers itself
+    #[arg(long, default_value = "loss", help_heading = "Gradient")]
+    objective: Objective,
 
     /// Units of each hidden layer: 50, or 512,256, or none for softmax regression [default: 50]
     #[arg(long, value_name = "SIZES", help_heading = "Network", conflicts_with = "start_from")]
@@ -177,6 +184,12 @@ impl Train {
                 return Err(Error::config(format!("--log and {option} name the same file, {}", log.display())));
             }
         }
+        if self.objective == Objective::Accuracy && self.gradient != Method::Directional {
+            return Err(Error::config_hint(
+                "the accuracy has no derivative but where it jumps",
+                "--gradient directional descends it along random directions",
+            ));
+        }
         if self.start_from.is_none() {
             self.functions.of_fresh_network()?;
         }
@@ -203,6 +216,16 @@ impl Train {
         self.init.unwrap_or(Initialization::Normal(0.01))
     }
 
+    /// Along a direction all parameters move at once, so that the loss bends later, and rounding shows earlier; and
+    /// the accuracy moves in jumps, of which a step must see some.
+    fn step_size(&self) -> f32 {
+        self.step_size.unwrap_or(match (self.gradient, self.objective) {
+            (Method::Directional, Objective::Loss) => 1e-3,
+            (Method::Directional, Objective::Accuracy) => 0.01,
+            _ => 1e-4,
+        })
+    }
+
     fn settings(&self, dataset: &Dataset) -> Result<Settings> {
         let steps = match (self.steps, self.epochs) {
             (Some(steps), _) => steps,
@@ -215,8 +238,10 @@ impl Train {
         };
         Ok(Settings {
             method: self.gradient,
-            step_size: self.step_size,
+            step_size: self.step_size(),
             probes: self.probes,
+            directions: self.directions.into(),
+            objective: self.objective,
             batch_size: self.batch_size as usize,
             steps,
             learning_rate: self.learning_rate,

@@ -4,13 +4,14 @@
 
 mod backprop;
 mod batch;
+mod directional;
 mod forward;
 mod numerical;
 mod step;
 
 pub use batch::{BatchGradient, batch_gradient};
 pub use forward::{Batch, Forward, NetworkTensors};
-pub use step::{GradientOptions, GradientStep};
+pub use step::{GradientOptions, GradientStep, MAX_DIRECTIONS};
 
 /// Where a gradient comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -19,6 +20,8 @@ pub enum Method {
     Numerical,
     /// Back-propagation (Rumelhart, Hinton and Williams, 1986).
     Backprop,
+    /// An estimate from the quotients along random directions, which needs values of the loss alone.
+    Directional,
 }
 
 impl Method {
@@ -28,6 +31,27 @@ impl Method {
         match self {
             Self::Numerical => "numerical",
             Self::Backprop => "backprop",
+            Self::Directional => "directional",
+        }
+    }
+}
+
+/// What directional gradients descend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Objective {
+    /// The batch's mean loss.
+    Loss,
+    /// The batch's share of wrong answers, which has no derivative but where it jumps: the random directions smooth it.
+    Accuracy,
+}
+
+impl Objective {
+    /// The name in options and JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Loss => "loss",
+            Self::Accuracy => "accuracy",
         }
     }
 }

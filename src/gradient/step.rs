@@ -1,16 +1,17 @@
 //! One gradient of one mini-batch, by whichever method: the tensors, and what is recorded.
 
 use super::backprop::Backprop;
+use super::directional::Directional;
 use super::forward::{Batch, Forward, NetworkTensors};
 use super::numerical::Numerical;
-use super::{Method, ProbeReport, Probes};
+use super::{Method, Objective, ProbeReport, Probes};
 use crate::backend::{Backend, MAX_NODES, Recording, Tensor, Words};
 use crate::{Error, Result};
 
 /// How a gradient is taken.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GradientOptions {
-    /// Numerical, or by back-propagation.
+    /// Numerical, by back-propagation, or along random directions.
     pub method: Method,
     /// `h`
     pub step_size: f32,
@@ -18,11 +19,28 @@ pub struct GradientOptions {
     pub probes: Probes,
     /// Pairs of points on each curve, 1 to [`MAX_NODES`]; `None`: as many as the step size wants.
     pub nodes: Option<usize>,
+    /// Random directions of a directional gradient, 1 to [`MAX_DIRECTIONS`].
+    pub directions: usize,
+    /// What directional gradients descend.
+    pub objective: Objective,
+    /// Of the random directions.
+    pub seed: u64,
 }
+
+/// Most random directions of a gradient.
+pub const MAX_DIRECTIONS: usize = 10_000;
 
 impl Default for GradientOptions {
     fn default() -> Self {
-        Self { method: Method::Numerical, step_size: 1e-4, probes: Probes::Auto, nodes: None }
+        Self {
+            method: Method::Numerical,
+            step_size: 1e-4,
+            probes: Probes::Auto,
+            nodes: None,
+            directions: 32,
+            objective: Objective::Loss,
+            seed: 42,
+        }
     }
 }
 
@@ -30,6 +48,10 @@ impl GradientOptions {
     fn check(&self) -> Result<()> {
         if !(self.step_size.is_normal() && self.step_size > 0.0) {
             return Err(Error::config(format!("the step size is {}; it must be a positive number", self.step_size)));
+        }
+        if !(1..=MAX_DIRECTIONS).contains(&self.directions) {
+            let directions = self.directions;
+            return Err(Error::config(format!("{directions} random directions; 1 to {MAX_DIRECTIONS} are possible")));
         }
         match self.nodes {
             Some(nodes) if !(1..=MAX_NODES).contains(&nodes) => {
@@ -44,6 +66,7 @@ impl GradientOptions {
 enum Pass {
     Numerical(Numerical),
     Backprop(Backprop),
+    Directional(Directional),
 }
 
 /// Forward pass, loss and gradient of one mini-batch.
@@ -73,6 +96,7 @@ impl GradientStep {
         let pass = match options.method {
             Method::Numerical => Pass::Numerical(Numerical::new(backend, network, batch, options)?),
             Method::Backprop => Pass::Backprop(Backprop::new(backend, network, batch.inputs.rows)?),
+            Method::Directional => Pass::Directional(Directional::new(backend, network, batch.inputs.rows, options)?),
         };
         Ok(Self { forward, gradient, pass })
     }
@@ -94,6 +118,7 @@ impl GradientStep {
         match &self.pass {
             Pass::Numerical(pass) => pass.record(recording, network, &self.forward, batch, self.gradient),
             Pass::Backprop(pass) => pass.record(recording, network, &self.forward, batch, self.gradient),
+            Pass::Directional(pass) => pass.record(recording, network, &self.forward, batch, self.gradient),
         }
     }
 
@@ -109,6 +134,7 @@ impl GradientStep {
                 Ok((Some(report), evaluations))
             }
             Pass::Backprop(_) => Ok((None, steps as f64)),
+            Pass::Directional(pass) => Ok((None, pass.evaluations(steps))),
         }
     }
 }

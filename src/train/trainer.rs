@@ -108,6 +108,9 @@ impl<'a> Run<'a> {
             step_size: settings.step_size,
             probes: settings.probes,
             nodes: None,
+            directions: settings.directions,
+            objective: settings.objective,
+            seed: settings.seed,
         };
         let step = GradientStep::new(backend, &tensors, &batch, options)?;
         let state = match settings.rule.state_blocks() {

@@ -4,13 +4,16 @@ mod activate;
 mod activation_gradient;
 mod advance;
 mod argmax;
+mod batch_matmul;
 mod column_sums;
 mod count_correct;
 mod cross_entropy;
 mod curve_features;
+mod directional_gradient;
 mod fill;
 mod gather;
 mod loss_change;
+mod loss_differences;
 mod loss_gradient;
 mod math;
 mod matmul;
@@ -18,11 +21,13 @@ mod mean;
 mod memory;
 mod normal;
 mod one_hot;
+mod perturb;
 mod precise_affine;
 mod probe_curve;
 mod probe_list;
 mod probe_single;
 mod row_range;
+mod shift;
 mod simd;
 mod softmax;
 mod sum_of_squares;
@@ -233,6 +238,11 @@ fn execute(op: &Op, view: &View<'_>, worker: &mut Worker<'_>) {
         Op::ProbeList(op) => probe_list::run(op, view, worker),
         Op::PreciseAffine(op) => precise_affine::run(op, view, worker),
         Op::ProbeSingle(op) => probe_single::run(op, view, worker),
+        Op::Perturb(op) => perturb::run(op, view, worker),
+        Op::BatchMatmul(op) => batch_matmul::run(op, view, worker),
+        Op::Shift(op) => shift::run(op, view, worker),
+        Op::LossDifferences(op) => loss_differences::run(op, view, worker),
+        Op::DirectionalGradient(op) => directional_gradient::run(op, view, worker),
     }
 }
 
