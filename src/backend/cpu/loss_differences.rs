@@ -42,11 +42,16 @@ fn body<F: Float>(measure: Measure, above: &[f32], below: &[f32], targets: &[u32
     let classes = row.len();
     for ((above, below), &target) in above.chunks_exact(classes).zip(below.chunks_exact(classes)).zip(targets) {
         let target = target as usize;
-        let [above, below] = [above, below].map(|logits| match measure {
-            Measure::ErrorRate => f32::from(u8::from(largest(logits) != target)),
-            Measure::Loss(output) => loss::<F>(output, logits, target, row),
-        });
-        *sum += f64::from(above - below);
+        let above = measured::<F>(measure, above, target, row);
+        *sum += f64::from(above - measured::<F>(measure, below, target, row));
+    }
+}
+
+#[inline(always)]
+fn measured<F: Float>(measure: Measure, logits: &[f32], target: usize, row: &mut [f32]) -> f32 {
+    match measure {
+        Measure::ErrorRate => f32::from(u8::from(largest(logits) != target)),
+        Measure::Loss(output) => loss::<F>(output, logits, target, row),
     }
 }
 
