@@ -27,6 +27,7 @@ Examples:
   gpu-train --dataset mnist --data-dir data   the same on MNIST
   gpu-train --step-size 0.01 --probes each --epochs 20
   gpu-train --gradient backprop --hidden 128,64 --activation relu --init he --save model.safetensors
+  gpu-train --gradient directional --objective accuracy --init xavier --activation tanh --lr 0.03
   gpu-train evaluate model.safetensors
   gpu-train devices
 
@@ -41,7 +42,7 @@ pub(super) struct Train {
     /// Central differences of the loss, back-propagation, or an estimate from random directions
     #[arg(long, default_value = "numerical", help_heading = "Gradient")]
     gradient: Method,
-    /// The h of central differences [default: 1e-4; directional: 1e-3, and 0.01 where the accuracy is the objective]
+    /// The h of central differences [default: 1e-4; directional: 1e-3, and 0.03 where the accuracy is the objective]
     #[arg(long, value_name = "H", help_heading = "Gradient")]
     #[arg(allow_negative_numbers = true, value_parser = values::positive)]
     step_size: Option<f32>,
@@ -216,12 +217,12 @@ impl Train {
         self.init.unwrap_or(Initialization::Normal(0.01))
     }
 
-    /// Along a direction all parameters move at once, so that the loss bends later, and rounding shows earlier; and
-    /// the accuracy moves in jumps, of which a step must see some.
+    /// `h`. A direction's quotient is a difference of whole losses, whose rounding a larger step makes smaller; and the
+    /// accuracy moves in jumps, of which a step must see some.
     fn step_size(&self) -> f32 {
         self.step_size.unwrap_or(match (self.gradient, self.objective) {
             (Method::Directional, Objective::Loss) => 1e-3,
-            (Method::Directional, Objective::Accuracy) => 0.01,
+            (Method::Directional, Objective::Accuracy) => 0.03,
             _ => 1e-4,
         })
     }

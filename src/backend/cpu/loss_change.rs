@@ -257,3 +257,33 @@ impl<'a> Sample<'a> {
         if k == self.target { self.miss } else { self.y[k] }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::simd::Separate;
+    use super::*;
+
+    /// Second and third derivatives from their formulas, in float64, at many points of `a - reach..a + reach`.
+    #[test]
+    fn bends_bound_the_derivatives_within_reach() {
+        let density = |u: f64| (-0.5 * u * u).exp() / (2.0 * std::f64::consts::PI).sqrt();
+        let mut tightest = f64::INFINITY;
+        for a in (-60..=60).map(|step| step as f32 * 0.1) {
+            for reach in [1e-4f32, 1e-2, 0.5] {
+                let units = Units::new::<Separate>(Activation::Gelu, [a; LANES]);
+                let scale = f64::from(units.slope_scale(0));
+                let (second, third) = units.bends::<Separate>(0, reach);
+                for share in (-50..=50).map(|step| f64::from(step) / 50.0) {
+                    let u = f64::from(a) + share * f64::from(reach);
+                    let wanted = [(2.0 - u * u) * density(u), (u * u * u - 4.0 * u) * density(u)].map(f64::abs);
+                    for (wanted, got) in wanted.into_iter().zip([second, third]) {
+                        let got = f64::from(got) * scale;
+                        assert!(wanted <= got * (1.0 + 1e-5), "{wanted} beyond {got} at {u}, a = {a}, reach {reach}");
+                        tightest = tightest.min(got / wanted);
+                    }
+                }
+            }
+        }
+        assert!(tightest < 1.01, "no bound is ever needed: {tightest}");
+    }
+}
