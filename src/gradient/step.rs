@@ -66,7 +66,7 @@ impl GradientOptions {
 enum Pass {
     Numerical(Numerical),
     Backprop(Backprop),
-    Directional(Directional),
+    Directional(Box<Directional>),
 }
 
 /// Forward pass, loss and gradient of one mini-batch.
@@ -96,7 +96,9 @@ impl GradientStep {
         let pass = match options.method {
             Method::Numerical => Pass::Numerical(Numerical::new(backend, network, batch, options)?),
             Method::Backprop => Pass::Backprop(Backprop::new(backend, network, batch.inputs.rows)?),
-            Method::Directional => Pass::Directional(Directional::new(backend, network, batch.inputs.rows, options)?),
+            Method::Directional => {
+                Pass::Directional(Box::new(Directional::new(backend, network, batch.inputs.rows, options)?))
+            }
         };
         Ok(Self { forward, gradient, pass })
     }

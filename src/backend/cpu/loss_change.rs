@@ -95,8 +95,8 @@ impl Units {
             }
             Activation::Gelu => {
                 let mut all_near = true;
-                for lane in 0..LANES {
-                    all_near &= normal::is_near(self.a[lane], s[lane]);
+                for (&a, &s) in self.a.iter().zip(s) {
+                    all_near &= normal::is_near(a, s);
                 }
                 for lane in 0..LANES {
                     d[lane] = normal::gelu_change_near::<F>(self.a[lane], self.value[lane], self.rest[lane], s[lane]);
