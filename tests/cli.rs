@@ -101,6 +101,37 @@ fn backprop_has_no_probes_and_agrees() {
 }
 
 #[test]
+fn directional_runs_report_their_directions() {
+    let directional = |more: &[&str]| json(&short(&[&["--json", "--gradient", "directional"], more].concat()));
+    let document = directional(&[]);
+    assert_eq!((&document["gradient"], &document["objective"]), (&"directional".into(), &"loss".into()));
+    assert_eq!((&document["directions"], document["step_size"].to_string()), (&32.into(), "0.001".into()));
+    // Two forward passes a direction, and the one whose loss is told.
+    assert_eq!(document["loss_evaluations"], 30.0 * 65.0);
+    assert!(document.get("probes").is_none());
+    let accuracy = directional(&["--objective", "accuracy", "--directions", "3"]);
+    assert_eq!((&accuracy["objective"], &accuracy["loss_evaluations"]), (&"accuracy".into(), &(30.0 * 7.0).into()));
+    let threads = |count: &str| directional(&["--threads", count])["train_loss"].clone();
+    assert_eq!(threads("1"), threads("3"));
+    assert_eq!(threads("1"), document["train_loss"], "the same seed");
+    assert_ne!(directional(&["--seed", "1"])["train_loss"], document["train_loss"]);
+}
+
+#[test]
+fn a_directional_run_can_be_repeated() {
+    let options = ["--gradient", "directional", "--directions", "5", "--objective", "accuracy", "--step-size", "0.2"];
+    let output = run(&short(&[&options[..], &["--activation", "gelu"]].concat()));
+    let stdout = text(&output.stdout);
+    let repeat = stdout.lines().find_map(|line| line.strip_prefix("repeat")).unwrap();
+    for option in options.chunks_exact(2).map(|pair| pair.join(" ")) {
+        assert!(repeat.contains(&option), "{option}: {repeat}");
+    }
+    let words: Vec<_> = repeat.split_whitespace().skip(1).collect();
+    let losses = |text: &str| text.lines().skip(1).take(2).map(String::from).collect::<Vec<_>>();
+    assert_eq!(losses(text(&run(&words).stdout)), losses(stdout), "{repeat}");
+}
+
+#[test]
 fn a_run_ends_with_a_table_and_how_to_repeat_it() {
     let output = run(&short(&["--hidden", "8", "--lr", "0.2"]));
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));

@@ -82,6 +82,16 @@ impl Problem {
         Reference::of(&self.network).loss(&self.wide_inputs(), &self.targets)
     }
 
+    /// The largest error of a tensor, as a share of its norm.
+    fn largest_relative_error(&self, got: &[f32], wanted: &Wanted) -> f64 {
+        let errors = self.network.layout.tensors().map(|tensor| {
+            let expected = &wanted.gradient[tensor.range()];
+            let off: Vec<f64> = got[tensor.range()].iter().zip(expected).map(|(g, e)| f64::from(*g) - e).collect();
+            norm(&off) / norm(expected)
+        });
+        errors.fold(0.0, f64::max)
+    }
+
     /// The tensors that are farther than `tolerance`, as a share of their norm, each with its worst element.
     fn wrong(&self, got: &[f32], wanted: &Wanted, tolerance: f64) -> Vec<String> {
         assert_eq!(got.len(), self.network.layout.len(), "a gradient is laid out as the parameters");
@@ -166,15 +176,21 @@ fn numerical_gradients_are_the_literal_quotients_for_every_activation_and_loss()
 /// The larger the step, the more points a curve is sampled at: here the steps that ask most of each number of them.
 #[test]
 fn steps_between_the_usual_ones() {
-    let mut problems = Vec::new();
+    let (mut problems, mut unbounded) = (Vec::new(), Vec::new());
     for output in OUTPUTS {
         for images in [true, false] {
             for activation in [Activation::Sigmoid, Activation::Tanh] {
                 problems.push(Problem::new(&[31, 6, 5], activation, output, 21, images));
             }
+            for activation in [Activation::Gelu, Activation::Softplus] {
+                unbounded.push(Problem::new(&[31, 6, 5], activation, output, 21, images));
+            }
         }
     }
     demand_quotients(&problems, &[3e-4, 3e-3, 0.02, 0.1, 0.25, 0.7, 1.5]);
+    // Hidden units without a bound are inputs of the logits' layer: at a step of 1.5 they move logits by ten and more,
+    // which no number of points on a curve follows to rounding.
+    demand_quotients(&unbounded, &[3e-4, 3e-3, 0.02, 0.1, 0.25, 0.7]);
 }
 
 #[test]
@@ -249,6 +265,44 @@ fn units_on_their_kinks() {
     assert!(wrong.is_empty(), "{} tensors are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// GELU's slope is 0 at -0.7518: its units there, or within a step, for every sample. What is left of the first
+/// layer's gradient is a difference of parts a hundred times as large, whose rounding counts in back-propagation just
+/// as well: four times its error, on the same device, is what quotients may have.
+#[test]
+fn units_where_gelu_is_flat() {
+    let mut wrong = Vec::new();
+    for mut device in all() {
+        for step_size in STEPS {
+            let mut problem = Problem::new(&[31, 12, 5], Activation::Gelu, OUTPUTS[0], 21, true);
+            problem.name = "where GELU is flat".into();
+            let layer = problem.network.layout.layers()[0].clone();
+            let parameters = &mut problem.network.parameters;
+            parameters[layer.weight.range()].iter_mut().for_each(|weight| *weight *= 0.03);
+            parameters[layer.bias.range()].fill(-0.751_79);
+            let wanted = problem.quotient(step_size);
+            let options = GradientOptions { method: Method::Backprop, ..numerical(step_size) };
+            let backprop = device.with(|backend| problem.gradient(backend, options)).gradient;
+            let allowed = 4.0 * problem.largest_relative_error(&backprop, &problem.derivative());
+            assert!((ROUNDING..1e-4).contains(&allowed), "{}: back-propagation's error gives {allowed:e}", device.name);
+            for probes in [Probes::Auto, Probes::Each] {
+                let options = GradientOptions { probes, ..numerical(step_size) };
+                let got = device.with(|backend| problem.gradient(backend, options));
+                let told = problem.wrong(&got.gradient, &wanted, allowed);
+                wrong.extend(
+                    told.into_iter().map(|told| format!("{}: h = {step_size}, {probes:?}: {told}", device.name)),
+                );
+                if probes == Probes::Auto {
+                    let report = got.probes.expect("numerical gradients report their probes");
+                    // A share of the slope itself would be infinite, and flag them all.
+                    let told = format!("{}: h = {step_size}: {} single probes", device.name, report.single);
+                    assert!(report.single <= report.curves / 50, "{told}");
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} tensors are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 #[test]
 fn back_propagation_at_every_depth() {
     let depths: [&[usize]; 5] = [&[31, 5], &[31, 7, 5], &[31, 33, 7, 5], &[31, 9, 8, 7, 5], &[31, 16, 12, 9, 7, 5]];
@@ -273,7 +327,7 @@ fn back_propagation_at_every_depth() {
 #[test]
 fn the_references_agree_where_the_step_is_small() {
     for output in OUTPUTS {
-        for activation in [Activation::Sigmoid, Activation::Tanh, Activation::Identity] {
+        for activation in Activation::ALL.into_iter().filter(|&activation| activation != Activation::Relu) {
             let problem = Problem::new(&[7, 6, 4, 5], activation, output, 9, false);
             let quotient: Vec<f32> = problem.quotient(1e-4).gradient.into_iter().map(|g| g as f32).collect();
             let wrong = problem.wrong(&quotient, &problem.derivative(), 1e-6);

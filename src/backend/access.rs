@@ -1,6 +1,6 @@
 //! What each operation reads and writes, and whether its operands fit together.
 
-use super::op::{MAX_NODES, Op, ProbeChunk, ProbedLayer, Targets};
+use super::op::{Directions, MAX_NODES, Op, ProbeChunk, ProbedLayer, Targets};
 use super::tensor::{Span, Tensor, Words};
 use crate::network::Activation;
 use crate::{Error, Result};
@@ -225,6 +225,61 @@ impl Op {
                 check.reads(&[op.moves.span(), op.kinks.span(), op.y.span()]);
                 check.writes(&[op.coefficients.span(), op.errors.span()]);
             }
+            Self::Perturb(op) => {
+                let len = op.out.columns;
+                let rows = op.parameters.map_or(1, |_| 2) * op.directions.count;
+                check.directions(&op.directions, op.offset, len);
+                check.shape("the result", op.out, rows, len);
+                if let Some(parameters) = op.parameters {
+                    check.shape("the parameters", parameters, 1, len);
+                    check.reads(&[parameters.span()]);
+                }
+                check.writes(&[op.out.span()]);
+            }
+            Self::BatchMatmul(op) => {
+                let (batches, terms, columns) = (op.b.rows, op.a.columns, op.out.columns);
+                check.that(batches > 0 && op.out.rows.is_multiple_of(batches), || {
+                    format!("{} rows are no whole number of {batches} products", op.out.rows)
+                });
+                check.that(terms > 0, || "sums of no terms".into());
+                let rows = op.out.rows.checked_div(if op.shared { batches } else { 1 }).unwrap_or(0);
+                check.that(op.a.rows == rows, || format!("{} rows of the left factor, expected {rows}", op.a.rows));
+                let ends = [op.weight_at + terms * columns, op.bias_at + columns];
+                check.that(ends.into_iter().all(|end| end <= op.b.columns), || {
+                    format!("a weight and a bias up to {ends:?} in rows of {}", op.b.columns)
+                });
+                check.reads(&[op.a.span(), op.b.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::Shift(op) => {
+                let (rows, columns) = (op.base.rows, op.base.columns);
+                check.that(rows > 0 && columns > 0 && op.shift.rows.is_multiple_of(rows), || {
+                    format!("{} rows are no whole number of shifts of {rows}", op.shift.rows)
+                });
+                check.shape("the shifts", op.shift, op.shift.rows, columns);
+                check.shape("the result", op.out, 2 * op.shift.rows, columns);
+                check.reads(&[op.base.span(), op.shift.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::LossDifferences(op) => {
+                let samples = op.targets.len;
+                check.that(samples > 0 && op.logits.rows.is_multiple_of(2 * samples), || {
+                    format!("{} rows are no whole number of pairs of {samples}", op.logits.rows)
+                });
+                check.that(op.logits.columns > 0, || "no classes".into());
+                let last = op.first + op.logits.rows.checked_div(2 * samples).unwrap_or(0);
+                check.that(op.out.columns == 1 && last <= op.out.rows, || {
+                    format!("results up to {last} for [{}, {}]", op.out.rows, op.out.columns)
+                });
+                check.reads(&[op.logits.span(), op.targets.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::DirectionalGradient(op) => {
+                check.directions(&op.directions, op.offset, op.out.len());
+                check.shape("the coefficients", op.coefficients, op.directions.count, 1);
+                check.reads(&[op.coefficients.span()]);
+                check.writes(&[op.out.span()]);
+            }
         }
     }
 }
@@ -279,6 +334,17 @@ impl Check {
             self.shape("the range", range, samples, 1);
             self.reads(&[range.span()]);
         }
+    }
+
+    fn directions(&mut self, directions: &Directions, offset: usize, len: usize) {
+        let Directions { step, first, count, .. } = *directions;
+        self.counter(step);
+        self.reads(&[step.span()]);
+        self.that(offset.is_multiple_of(64), || format!("a part of a direction from {offset}, no multiple of 64"));
+        // Both are counters of the generator.
+        self.that(count > 0 && first + count <= 1 << 31 && offset + len <= 1 << 31, || {
+            format!("directions {first} to {} of {} elements", first + count, offset + len)
+        });
     }
 
     fn list(&mut self, list: Words, counts: Words, samples: usize, units: usize) {

@@ -14,6 +14,7 @@ mod open;
 mod recording;
 mod self_test;
 mod tensor;
+mod threefry;
 
 pub use op::*;
 pub use open::{OpenOptions, Opened, open};

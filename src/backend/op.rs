@@ -494,6 +494,112 @@ pub struct ProbeDifference {
     pub errors: Tensor,
 }
 
+/// Random directions `u_k` of elements -1 and 1 (Rademacher's distribution), as long as the parameter block. Nothing of
+/// them is stored: wherever one is needed it is made again, the same bits on every device.
+///
+/// Element `i` of direction `k` is -1 where bit `i % 64` of `threefry(key, (i / 64, 0))` is 1, with
+/// `key = threefry(seed, (step, k))` and Threefry-2x32 of 13 rounds; the first word has the first 32 bits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Directions {
+    /// Of the run; its low word first.
+    pub seed: u64,
+    /// One word: the step, moved by [`Advance`].
+    pub step: Words,
+    /// The first direction that is meant.
+    pub first: usize,
+    /// How many.
+    pub count: usize,
+}
+
+/// Directions themselves, `out[k] = u_k`, or parameters moved along each to both sides:
+/// `out[2 k] = theta + h u_k`, `out[2 k + 1] = theta - h u_k`. Of a part of the block: elements `offset..offset + L`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Perturb {
+    /// Which.
+    pub directions: Directions,
+    /// Where the part begins in the block; a multiple of 64.
+    pub offset: usize,
+    /// `[1, L]`; `None` for the directions themselves.
+    pub parameters: Option<Tensor>,
+    /// `h`
+    pub step_size: f32,
+    /// `[count, L]`, or `[2 count, L]` with parameters.
+    pub out: Tensor,
+}
+
+/// `out_b = A_b W_b + bias_b` for many matrices of one shape, stacked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchMatmul {
+    /// `[N, I]` where it is shared, else `[B * N, I]`.
+    pub a: Tensor,
+    /// Whether all products have the same left factor.
+    pub shared: bool,
+    /// `[B, L]`: each row holds a weight and a bias.
+    pub b: Tensor,
+    /// Where in a row the weight `[I, U]` begins.
+    pub weight_at: usize,
+    /// Where in a row the bias `[U]` begins.
+    pub bias_at: usize,
+    /// `[B * N, U]`
+    pub out: Tensor,
+}
+
+/// A layer's activations when its pre-activations are moved along directions to both sides:
+/// `out[2 k] = phi(base + h shift[k])`, `out[2 k + 1] = phi(base - h shift[k])`, of blocks of `N` rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shift {
+    /// phi
+    pub activation: Activation,
+    /// `[N, U]` pre-activations where nothing is moved.
+    pub base: Tensor,
+    /// `[K * N, U]`
+    pub shift: Tensor,
+    /// `h`
+    pub step_size: f32,
+    /// `[2 K * N, U]`
+    pub out: Tensor,
+}
+
+/// What is measured of a batch's outputs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Measure {
+    /// The mean loss.
+    Loss(OutputLoss),
+    /// The share of samples whose largest logit, the first of equals, is not the target's.
+    ErrorRate,
+}
+
+/// Central difference quotients along directions:
+/// `out[first + k] = (L(logits[2 k]) - L(logits[2 k + 1])) / 2h`, of blocks of `N` rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LossDifferences {
+    /// `L`
+    pub measure: Measure,
+    /// `[2 K * N, C]`
+    pub logits: Tensor,
+    /// `[N]`
+    pub targets: Words,
+    /// `h`
+    pub step_size: f32,
+    /// The first row that is written.
+    pub first: usize,
+    /// `[.., 1]`
+    pub out: Tensor,
+}
+
+/// A part of the gradient estimate: `out = 1/K sum_k coefficients[k] u_k`, elements `offset..offset + out.len()`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DirectionalGradient {
+    /// All of them.
+    pub directions: Directions,
+    /// Where the part begins in the block; a multiple of 64.
+    pub offset: usize,
+    /// `[K, 1]`, the derivatives along them.
+    pub coefficients: Tensor,
+    /// Any shape.
+    pub out: Tensor,
+}
+
 macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident => $label:literal),* $(,)?) => {
         /// One operation.
@@ -549,4 +655,9 @@ operations! {
     ProbeBehind => "probe_behind",
     ProbeThrough => "probe_through",
     ProbeDifference => "probe_difference",
+    Perturb => "perturb",
+    BatchMatmul => "batch_matmul",
+    Shift => "shift",
+    LossDifferences => "loss_differences",
+    DirectionalGradient => "directional_gradient",
 }

@@ -173,7 +173,7 @@ impl Gradient {
     }
 
     fn step_size(&self) -> serde_json::Value {
-        match self.quotient.step_size {
+        match self.quotient.step_size() {
             StepSize::Auto => "auto".into(),
             StepSize::Fixed(step_size) => serde_json::to_value(step_size).unwrap_or_default(),
         }
@@ -199,7 +199,7 @@ impl Gradient {
         let source = samples.source();
         let repeat = self.repeat.map(|repeat| repeat as usize);
         let options = self.quotient.gradient_options(method);
-        let auto = self.quotient.step_size == StepSize::Auto && method == Method::Numerical;
+        let auto = self.quotient.step_size() == StepSize::Auto && method == Method::Numerical;
         let (computed, steps) = if auto {
             let steps = balanced_steps(backend, network, &source, options, Rounding::OfChanges)?;
             (stepped_gradient(backend, network, &source, options, &steps, repeat)?, Some(steps))

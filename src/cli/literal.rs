@@ -40,7 +40,7 @@ pub(super) fn gradient(
     let loss =
         measured_gradient(backend, network, &source, GradientOptions { method: Method::Backprop, ..options }, None)?
             .loss;
-    let steps = match request.quotient.step_size {
+    let steps = match request.quotient.step_size() {
         StepSize::Fixed(_) => None,
         StepSize::Auto => {
             let rounding = Rounding::OfLosses(literal_floor(loss.into(), 1.0));

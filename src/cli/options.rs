@@ -77,9 +77,10 @@ pub(super) struct QuotientOptions {
     /// central; forward, whose error grows as h; five-point and richardson, as h^4 at twice the price
     #[arg(long, default_value = "central")]
     pub(super) difference: Difference,
-    /// The h of the difference, or auto: where truncation and rounding are in balance
-    #[arg(long, value_name = "H", default_value = "1e-4", allow_negative_numbers = true)]
-    pub(super) step_size: StepSize,
+    /// The h of the difference, or auto: where truncation and rounding are in balance [default: 1e-4; directional
+    /// gradients: 1e-3, and 0.03 where the accuracy is the objective]
+    #[arg(long = "step-size", value_name = "H", allow_negative_numbers = true)]
+    pub(super) given_step: Option<StepSize>,
     /// Loss curves where they pass their check (auto), everywhere (curve), or each parameter on its own
     #[arg(long, default_value = "auto")]
     pub(super) probes: Probes,
@@ -116,15 +117,19 @@ pub(super) struct FunctionOptions {
 }
 
 impl QuotientOptions {
+    /// The step that was asked for.
+    pub(super) fn step_size(&self) -> StepSize {
+        self.given_step.unwrap_or(StepSize::Fixed(StepSize::DEFAULT))
+    }
+
     /// As the library takes them; a step that is still to be chosen is the default one.
     pub(super) fn gradient_options(&self, method: Method) -> GradientOptions {
         GradientOptions {
             method,
             difference: self.difference,
-            step_size: self.step_size.fixed(),
+            step_size: self.step_size().fixed(),
             probes: self.probes,
-            nodes: None,
-            memory: None,
+            ..GradientOptions::default()
         }
     }
 }

@@ -55,6 +55,8 @@ pub(super) struct RunRecord {
     difference: Option<&'static str>,
     pub(super) step_size: Option<f32>,
     probes: Option<String>,
+    pub(super) directions: Option<usize>,
+    pub(super) objective: Option<&'static str>,
     pub(super) batch_size: usize,
     steps: u64,
     learning_rate: f32,
@@ -79,6 +81,7 @@ impl RunRecord {
         reason: &str,
     ) -> Self {
         let numerical = settings.method == Method::Numerical;
+        let directional = settings.method == Method::Directional;
         let fresh = options.start_from.is_none();
         let mut record = Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -91,8 +94,10 @@ impl RunRecord {
             epsilon: architecture.output.epsilon(),
             gradient: settings.method.name(),
             difference: numerical.then(|| settings.difference.name()),
-            step_size: numerical.then_some(settings.step_size),
+            step_size: (numerical || directional).then_some(settings.step_size),
             probes: numerical.then(|| values::name(settings.probes)),
+            directions: directional.then_some(settings.directions),
+            objective: directional.then(|| settings.objective.name()),
             batch_size: settings.batch_size,
             steps: settings.steps,
             learning_rate: settings.learning_rate,
@@ -118,8 +123,12 @@ impl RunRecord {
 
     /// What is done to it, and how often.
     pub(super) fn run(&self) -> String {
-        let gradient = match (self.step_size, self.difference) {
-            (Some(step_size), Some(difference)) => {
+        let gradient = match (self.step_size, self.directions, self.objective) {
+            (Some(step_size), Some(directions), Some(objective)) => {
+                format!("gradients of the {objective} along {directions} random directions (h = {})", number(step_size))
+            }
+            (Some(step_size), ..) => {
+                let difference = self.difference.unwrap_or_default();
                 format!("numerical gradients ({difference}, h = {})", number(step_size))
             }
             _ => "gradients by back-propagation".into(),
@@ -155,10 +164,18 @@ impl RunRecord {
             add("epsilon", &number(epsilon));
         }
         add("gradient", self.gradient);
-        if let (Some(step_size), Some(probes), Some(difference)) = (self.step_size, &self.probes, self.difference) {
+        if let Some(difference) = self.difference {
             add("difference", difference);
+        }
+        if let Some(step_size) = self.step_size {
             add("step-size", &number(step_size));
+        }
+        if let Some(probes) = &self.probes {
             add("probes", probes);
+        }
+        if let (Some(directions), Some(objective)) = (self.directions, self.objective) {
+            add("directions", &directions.to_string());
+            add("objective", objective);
         }
         add("batch-size", &self.batch_size.to_string());
         add("steps", &self.steps.to_string());

@@ -24,6 +24,10 @@ pub(super) struct RunSummary {
     loss: &'static str,
     gradient: &'static str,
     step_size: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directions: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objective: Option<&'static str>,
     parameters: u64,
     batch_size: usize,
     steps: u64,
@@ -94,6 +98,8 @@ impl RunSummary {
             loss: record.loss,
             gradient: record.gradient,
             step_size: record.step_size,
+            directions: record.directions,
+            objective: record.objective,
             parameters: network.architecture.parameter_count() as u64,
             batch_size: record.batch_size,
             steps: summary.steps,
@@ -143,6 +149,10 @@ impl RunSummary {
                     "{made} of a batch's loss; one parameter at a time it would be {needed}, {times} times as many"
                 ),
             ));
+        }
+        if let Some(directions) = self.directions {
+            let made = significant(self.loss_evaluations);
+            rows.push(("evaluations", format!("{made} of a batch, {} a step and 1 to report it", 2 * directions)));
         }
         if let Some(probes) = &self.probes {
             rows.push(("probes", probes.to_string()));

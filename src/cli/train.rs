@@ -15,7 +15,7 @@ use super::summary::RunSummary;
 use super::values::{self, HiddenSizes, StepSize};
 use super::{Failure, Outcome, paths};
 use crate::data::{Dataset, Sampling};
-use crate::gradient::Method;
+use crate::gradient::{MAX_DIRECTIONS, Method, Objective};
 use crate::network::{Architecture, Initialization, Network};
 use crate::report::{self, Progress, RunLog, count};
 use crate::train::checkpoint::{self, LoadedNetwork};
@@ -29,6 +29,7 @@ Examples:
   gpu-train --dataset mnist --data-dir data   the same on MNIST
   gpu-train --step-size 0.01 --probes each --epochs 20
   gpu-train --gradient backprop --hidden 128,64 --activation relu --init he --save model.safetensors
+  gpu-train --gradient directional --objective accuracy --init xavier --activation tanh --lr 0.03
   gpu-train evaluate model.safetensors
   gpu-train devices
 
@@ -40,11 +41,18 @@ const DEFAULT_STEPS: u64 = 10_000;
 /// The options of `gpu-train train`.
 #[derive(Debug, Args)]
 pub(super) struct Train {
-    /// Difference quotients of the loss, or back-propagation
+    /// Difference quotients of the loss, back-propagation, or an estimate from random directions
     #[arg(long, default_value = "numerical", help_heading = "Gradient")]
     gradient: Method,
     #[command(flatten)]
     quotient: QuotientOptions,
+    /// Random directions of each directional gradient: two evaluations of the batch each
+    #[arg(long, value_name = "K", default_value_t = 32, help_heading = "Gradient")]
+    #[arg(allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=MAX_DIRECTIONS as i64))]
+    directions: u16,
+    /// What directional gradients descend: the loss, or the batch's share of wrong answers itself
+    #[arg(long, default_value = "loss", help_heading = "Gradient")]
+    objective: Objective,
 
     /// Units of each hidden layer: 50, or 512,256, or none for softmax regression [default: 50]
     #[arg(long, value_name = "SIZES", help_heading = "Network", conflicts_with = "start_from")]
@@ -137,7 +145,7 @@ impl Train {
             }
         };
         let mut settings = self.settings(&dataset).map_err(Failure::Usage)?;
-        if self.quotient.step_size == StepSize::Auto && settings.method == Method::Numerical {
+        if self.quotient.step_size() == StepSize::Auto && settings.method == Method::Numerical {
             settings.step_size = crate::train::balanced_step(backend, &dataset, &network, &settings)?;
         }
         let record = RunRecord::new(self, &settings, &dataset, &network.architecture, backend, &opened.reason);
@@ -177,6 +185,12 @@ impl Train {
                 return Err(Error::config(format!("--log and {option} name the same file, {}", log.display())));
             }
         }
+        if self.objective == Objective::Accuracy && self.gradient != Method::Directional {
+            return Err(Error::config_hint(
+                "the accuracy has no derivative but where it jumps",
+                "--gradient directional descends it along random directions",
+            ));
+        }
         if self.start_from.is_none() {
             self.functions.of_fresh_network()?;
         }
@@ -200,6 +214,16 @@ impl Train {
         self.init.unwrap_or(DEFAULT_INITIALIZATION)
     }
 
+    /// `h`. A direction's quotient is a difference of whole losses, whose rounding a larger step makes smaller; and the
+    /// accuracy moves in jumps, of which a step must see some.
+    fn step_size(&self) -> f32 {
+        match (self.quotient.given_step, self.gradient, self.objective) {
+            (None, Method::Directional, Objective::Loss) => 1e-3,
+            (None, Method::Directional, Objective::Accuracy) => 0.03,
+            _ => self.quotient.step_size().fixed(),
+        }
+    }
+
     fn settings(&self, dataset: &Dataset) -> Result<Settings> {
         let steps = match (self.steps, self.epochs) {
             (Some(steps), _) => steps,
@@ -213,8 +237,10 @@ impl Train {
         Ok(Settings {
             method: self.gradient,
             difference: self.quotient.difference,
-            step_size: self.quotient.step_size.fixed(),
+            step_size: self.step_size(),
             probes: self.quotient.probes,
+            directions: self.directions.into(),
+            objective: self.objective,
             batch_size: self.batch_size as usize,
             steps,
             learning_rate: self.learning_rate,

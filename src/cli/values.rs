@@ -46,7 +46,7 @@ pub(super) enum StepSize {
 
 impl StepSize {
     /// Where nothing is chosen yet.
-    const DEFAULT: f32 = 1e-4;
+    pub(super) const DEFAULT: f32 = 1e-4;
 
     /// The number, or the default where one is still to be chosen.
     pub(super) fn fixed(self) -> f32 {

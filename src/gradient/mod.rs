@@ -8,6 +8,7 @@ mod batch;
 mod check;
 mod deep;
 mod difference;
+mod directional;
 mod estimate;
 mod exact;
 mod forward;
@@ -28,7 +29,7 @@ pub use forward::{Batch, Forward, NetworkTensors};
 pub use incremental::incremental_quotients;
 pub use literal::{LiteralOptions, LiteralQuotients, all_parameters, literal_cost, literal_floor, literal_quotients};
 pub use source::BatchSource;
-pub use step::{GradientOptions, GradientStep};
+pub use step::{GradientOptions, GradientStep, MAX_DIRECTIONS};
 
 /// Where a gradient comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -37,6 +38,8 @@ pub enum Method {
     Numerical,
     /// Back-propagation (Rumelhart, Hinton and Williams, 1986).
     Backprop,
+    /// An estimate from the quotients along random directions, which needs values of the loss alone.
+    Directional,
 }
 
 impl Method {
@@ -46,6 +49,27 @@ impl Method {
         match self {
             Self::Numerical => "numerical",
             Self::Backprop => "backprop",
+            Self::Directional => "directional",
+        }
+    }
+}
+
+/// What directional gradients descend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Objective {
+    /// The batch's mean loss.
+    Loss,
+    /// The batch's share of wrong answers, which has no derivative but where it jumps: the random directions smooth it.
+    Accuracy,
+}
+
+impl Objective {
+    /// The name in options and JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Loss => "loss",
+            Self::Accuracy => "accuracy",
         }
     }
 }

@@ -2,16 +2,17 @@
 
 use super::backprop::Backprop;
 use super::deep::Surroundings;
+use super::directional::Directional;
 use super::forward::{Batch, Forward, NetworkTensors};
 use super::stencil::Stencil;
-use super::{Difference, Method, ProbeReport, Probes};
+use super::{Difference, Method, Objective, ProbeReport, Probes};
 use crate::backend::{Backend, MAX_NODES, Recording, Tensor, Words};
 use crate::{Error, Result};
 
 /// How a gradient is taken.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GradientOptions {
-    /// Numerical, or by back-propagation.
+    /// Numerical, by back-propagation, or along random directions.
     pub method: Method,
     /// Which quotient stands for the derivative.
     pub difference: Difference,
@@ -23,7 +24,16 @@ pub struct GradientOptions {
     pub nodes: Option<usize>,
     /// Bytes for following probes through deep networks; `None`: what suits the device.
     pub memory: Option<u64>,
+    /// Random directions of a directional gradient, 1 to [`MAX_DIRECTIONS`].
+    pub directions: usize,
+    /// What directional gradients descend.
+    pub objective: Objective,
+    /// Of the random directions.
+    pub seed: u64,
 }
+
+/// Most random directions of a gradient.
+pub const MAX_DIRECTIONS: usize = 10_000;
 
 impl Default for GradientOptions {
     fn default() -> Self {
@@ -34,6 +44,9 @@ impl Default for GradientOptions {
             probes: Probes::Auto,
             nodes: None,
             memory: None,
+            directions: 32,
+            objective: Objective::Loss,
+            seed: 42,
         }
     }
 }
@@ -42,6 +55,10 @@ impl GradientOptions {
     fn check(&self) -> Result<()> {
         if !(self.step_size.is_normal() && self.step_size > 0.0) {
             return Err(Error::config(format!("the step size is {}; it must be a positive number", self.step_size)));
+        }
+        if !(1..=MAX_DIRECTIONS).contains(&self.directions) {
+            let directions = self.directions;
+            return Err(Error::config(format!("{directions} random directions; 1 to {MAX_DIRECTIONS} are possible")));
         }
         match self.nodes {
             Some(nodes) if !(1..=MAX_NODES).contains(&nodes) => {
@@ -56,6 +73,7 @@ impl GradientOptions {
 enum Pass {
     Numerical(Stencil),
     Backprop(Backprop),
+    Directional(Box<Directional>),
 }
 
 /// Forward pass, loss and gradient of one mini-batch.
@@ -85,6 +103,9 @@ impl GradientStep {
         let pass = match options.method {
             Method::Numerical => Pass::Numerical(Stencil::new(backend, network, batch, options)?),
             Method::Backprop => Pass::Backprop(Backprop::new(backend, network, batch.inputs.rows)?),
+            Method::Directional => {
+                Pass::Directional(Box::new(Directional::new(backend, network, batch.inputs.rows, options)?))
+            }
         };
         Ok(Self { forward, gradient, pass })
     }
@@ -106,6 +127,7 @@ impl GradientStep {
         match &self.pass {
             Pass::Numerical(pass) => pass.record(recording, network, &self.forward, batch, self.gradient),
             Pass::Backprop(pass) => pass.record(recording, network, &self.forward, batch, self.gradient),
+            Pass::Directional(pass) => pass.record(recording, network, &self.forward, batch, self.gradient),
         }
     }
 
@@ -115,7 +137,7 @@ impl GradientStep {
     pub fn must_be_refined(&self) -> bool {
         match &self.pass {
             Pass::Numerical(pass) => pass.must_be_refined(),
-            Pass::Backprop(_) => false,
+            Pass::Backprop(_) | Pass::Directional(_) => false,
         }
     }
 
@@ -129,7 +151,7 @@ impl GradientStep {
                 let (forward, gradient) = (&self.forward, self.gradient);
                 pass.refine(backend, &Surroundings { network, forward, batch, gradient })
             }
-            Pass::Backprop(_) => Ok(()),
+            Pass::Backprop(_) | Pass::Directional(_) => Ok(()),
         }
     }
 
@@ -145,6 +167,7 @@ impl GradientStep {
                 Ok((Some(report), evaluations))
             }
             Pass::Backprop(_) => Ok((None, steps as f64)),
+            Pass::Directional(pass) => Ok((None, pass.evaluations(steps))),
         }
     }
 }

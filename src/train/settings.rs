@@ -2,7 +2,7 @@
 
 use crate::backend::Rule;
 use crate::data::Sampling;
-use crate::gradient::{Difference, Method, ProbeReport, Probes};
+use crate::gradient::{Difference, Method, Objective, ProbeReport, Probes};
 
 /// How the parameters are moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -34,10 +34,14 @@ pub struct Settings {
     pub method: Method,
     /// Which quotient the numerical gradient is made of.
     pub difference: Difference,
-    /// `h` of the numerical gradient.
+    /// `h` of numerical and directional gradients.
     pub step_size: f32,
     /// Whether numerical gradients read the curve of each unit or probe every parameter.
     pub probes: Probes,
+    /// Random directions of each directional gradient.
+    pub directions: usize,
+    /// What directional gradients descend.
+    pub objective: Objective,
     /// Samples of a mini-batch.
     pub batch_size: usize,
     /// Steps of the whole run.
@@ -48,7 +52,7 @@ pub struct Settings {
     pub rule: Rule,
     /// How mini-batches are drawn.
     pub sampling: Sampling,
-    /// Of the mini-batches.
+    /// Of the mini-batches and of random directions.
     pub seed: u64,
     /// Steps between evaluations on both splits; `None`: an epoch. The end is always evaluated.
     pub eval_every: Option<u64>,
@@ -63,6 +67,8 @@ impl Default for Settings {
             difference: Difference::Central,
             step_size: 1e-4,
             probes: Probes::Auto,
+            directions: 32,
+            objective: Objective::Loss,
             batch_size: 100,
             steps: 10_000,
             learning_rate: 0.1,

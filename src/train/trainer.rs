@@ -113,6 +113,9 @@ impl<'a> Run<'a> {
             probes: settings.probes,
             nodes: None,
             memory: settings.memory,
+            directions: settings.directions,
+            objective: settings.objective,
+            seed: settings.seed,
         };
         let step = GradientStep::new(backend, &tensors, &batch, options)?;
         let state = match settings.rule.state_blocks() {

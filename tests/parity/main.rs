@@ -2,6 +2,7 @@
 //! must tell from sound ones.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod directional;
 mod elements;
 mod losses;
 mod probes;
@@ -148,6 +149,37 @@ const MISTAKES: &[(&str, &str, Rewrite)] = &[
             let mut op = *op;
             op.layer.step_size *= 1.01;
             Some(vec![op.into()])
+        }
+        _ => None,
+    }),
+    ("perturb", "the directions of another seed", |op| match op {
+        Op::Perturb(op) => {
+            let mut op = *op;
+            op.directions.seed += 1;
+            Some(vec![op.into()])
+        }
+        _ => None,
+    }),
+    ("directional_gradient", "the next directions", |op| match op {
+        Op::DirectionalGradient(op) => {
+            let mut op = *op;
+            op.directions.first += 1;
+            Some(vec![op.into()])
+        }
+        _ => None,
+    }),
+    ("shift", "the sides exchanged", |op| match op {
+        Op::Shift(op) => Some(vec![gpu_train::backend::Shift { step_size: -op.step_size, ..*op }.into()]),
+        _ => None,
+    }),
+    ("batch_matmul", "the bias of another unit", |op| match op {
+        Op::BatchMatmul(op) => Some(vec![gpu_train::backend::BatchMatmul { bias_at: op.bias_at + 1, ..*op }.into()]),
+        _ => None,
+    }),
+    ("loss_differences", "a step larger by one in a hundred", |op| match op {
+        Op::LossDifferences(op) => {
+            let step_size = op.step_size * 1.01;
+            Some(vec![gpu_train::backend::LossDifferences { step_size, ..*op }.into()])
         }
         _ => None,
     }),

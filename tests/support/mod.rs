@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod devices;
+pub(crate) mod directional_oracle;
 pub(crate) mod draw;
 pub(crate) mod faulty;
 pub(crate) mod memory;

@@ -3,6 +3,7 @@
 use gpu_train::backend::{Op, Targets, Tensor, Words};
 use gpu_train::network::{Activation, OutputLoss};
 
+use super::directional_oracle;
 use super::memory::Contents;
 use super::probe_oracle;
 use super::reference::{self, Factor};
@@ -61,6 +62,11 @@ pub(crate) fn outputs(op: &Op) -> Vec<Place> {
         Op::ProbeList(op) => vec![Words(op.counts), Words(op.list), Words(op.totals), Floats(op.largest)],
         Op::PreciseAffine(op) => vec![Floats(op.out)],
         Op::ProbeSingle(op) => vec![Floats(op.weight_gradient), Floats(op.bias_gradient)],
+        Op::Perturb(op) => vec![Floats(op.out)],
+        Op::BatchMatmul(op) => vec![Floats(op.out)],
+        Op::Shift(op) => vec![Floats(op.out)],
+        Op::LossDifferences(op) => vec![Floats(op.out)],
+        Op::DirectionalGradient(op) => vec![Floats(op.out)],
     }
 }
 
@@ -276,6 +282,11 @@ pub(crate) fn expect(op: &Op, before: &Contents, after: &Contents) -> Vec<Expect
         }
         Op::PreciseAffine(op) => probe_oracle::precise(op, before),
         Op::ProbeSingle(op) => probe_oracle::single(op, before),
+        Op::Perturb(op) => directional_oracle::perturb(op, before),
+        Op::BatchMatmul(op) => directional_oracle::batch_matmul(op, before),
+        Op::Shift(op) => directional_oracle::shift(op, before),
+        Op::LossDifferences(op) => directional_oracle::loss_differences(op, before),
+        Op::DirectionalGradient(op) => directional_oracle::gradient(op, before),
     }
 }
 
@@ -288,7 +299,7 @@ fn whole(values: &[f64]) -> bool {
 }
 
 /// Sums of whole numbers below 2^24 are exact in float32 in any order, so that one term lost among 70,000 shows.
-fn sum(terms: usize, magnitudes: Vec<f64>, operands: [&[f64]; 3]) -> Tolerance {
+pub(crate) fn sum(terms: usize, magnitudes: Vec<f64>, operands: [&[f64]; 3]) -> Tolerance {
     let exact = operands.iter().all(|operand| whole(operand)) && magnitudes.iter().all(|&sum| sum < f64::from(1 << 24));
     if exact { Tolerance::Exact } else { Tolerance::Sum { terms, magnitudes } }
 }

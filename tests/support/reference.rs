@@ -332,3 +332,33 @@ pub(crate) fn curve_coefficients(probe: &Probe, s_max: f64, count: usize) -> Vec
         })
         .collect()
 }
+
+/// Threefry-2x32 with 13 rounds, from its definition (Salmon et al., 2011), on 64 bits.
+pub(crate) fn threefry(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
+    const ROTATIONS: [u32; 8] = [13, 15, 26, 6, 17, 29, 16, 24];
+    let word = |value: u64| (value % (1 << 32)) as u32;
+    let keys = [key[0], key[1], 0x1bd1_1bda ^ key[0] ^ key[1]];
+    let mut x = word(u64::from(counter[0]) + u64::from(keys[0]));
+    let mut y = word(u64::from(counter[1]) + u64::from(keys[1]));
+    for round in 0..13 {
+        x = word(u64::from(x) + u64::from(y));
+        let rotation = ROTATIONS[round % 8];
+        y = (word(u64::from(y) << rotation) | (y >> (32 - rotation))) ^ x;
+        if round % 4 == 3 {
+            let number = (round + 1) / 4;
+            x = word(u64::from(x) + u64::from(keys[number % 3]));
+            y = word(u64::from(y) + u64::from(keys[(number + 1) % 3]) + number as u64);
+        }
+    }
+    [x, y]
+}
+
+/// Elements `elements` of a random direction, each -1 or 1.
+pub(crate) fn direction(seed: u64, step: u32, index: u32, elements: std::ops::Range<usize>) -> Vec<f64> {
+    let key = threefry([(seed % (1 << 32)) as u32, (seed >> 32) as u32], [step, index]);
+    let element = |i: usize| {
+        let bits = threefry(key, [(i / 64) as u32, 0])[i % 64 / 32];
+        if bits & (1 << (i % 32)) == 0 { 1.0 } else { -1.0 }
+    };
+    elements.map(element).collect()
+}

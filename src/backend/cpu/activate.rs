@@ -17,7 +17,7 @@ pub(super) fn run(op: &Activate, view: &View<'_>, worker: &mut Worker<'_>) {
 
 vectorized! {
     /// `out = phi(x)`
-    fn activate(activation: Activation, x: &[f32], out: &mut [f32]) = body
+    pub(super) fn activate(activation: Activation, x: &[f32], out: &mut [f32]) = body
 }
 
 #[inline(always)]

@@ -139,8 +139,8 @@ impl Units {
             Activation::Gelu => {
                 let s = &shift.s;
                 let mut all_near = true;
-                for lane in 0..LANES {
-                    all_near &= normal::is_near(self.a[lane], s[lane]);
+                for (&a, &s) in self.a.iter().zip(s) {
+                    all_near &= normal::is_near(a, s);
                 }
                 for lane in 0..LANES {
                     d[lane] = normal::gelu_change_near::<F>(self.a[lane], self.value[lane], self.rest[lane], s[lane]);
@@ -381,4 +381,34 @@ fn ln1p<F: Float, const SHORT: bool>(s: f32) -> f32 {
 #[inline(always)]
 fn inverse<F: Float, const SHORT: bool>(s: f32) -> f32 {
     if SHORT { math::small_inverse::<F>(s) } else { 1.0 / (1.0 + s) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::simd::Separate;
+    use super::*;
+
+    /// Second and third derivatives from their formulas, in float64, at many points of `a - reach..a + reach`.
+    #[test]
+    fn bends_bound_the_derivatives_within_reach() {
+        let density = |u: f64| (-0.5 * u * u).exp() / (2.0 * std::f64::consts::PI).sqrt();
+        let mut tightest = f64::INFINITY;
+        for a in (-60..=60).map(|step| step as f32 * 0.1) {
+            for reach in [1e-4f32, 1e-2, 0.5] {
+                let units = Units::new::<Separate>(Activation::Gelu, [a; LANES]);
+                let scale = f64::from(units.slope_scale(0));
+                let (second, third) = units.bends::<Separate>(0, reach);
+                for share in (-50..=50).map(|step| f64::from(step) / 50.0) {
+                    let u = f64::from(a) + share * f64::from(reach);
+                    let wanted = [(2.0 - u * u) * density(u), (u * u * u - 4.0 * u) * density(u)].map(f64::abs);
+                    for (wanted, got) in wanted.into_iter().zip([second, third]) {
+                        let got = f64::from(got) * scale;
+                        assert!(wanted <= got * (1.0 + 1e-5), "{wanted} beyond {got} at {u}, a = {a}, reach {reach}");
+                        tightest = tightest.min(got / wanted);
+                    }
+                }
+            }
+        }
+        assert!(tightest < 1.01, "no bound is ever needed: {tightest}");
+    }
 }

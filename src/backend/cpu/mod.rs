@@ -4,17 +4,20 @@ mod activate;
 mod activation_gradient;
 mod advance;
 mod argmax;
+mod batch_matmul;
 mod behind;
 mod column_sums;
 mod count_correct;
 mod cross_entropy;
 mod curve_features;
+mod directional_gradient;
 mod estimate;
 mod fill;
 mod gather;
 mod lanes;
 mod listed;
 mod loss_change;
+mod loss_differences;
 mod loss_gradient;
 mod math;
 mod matmul;
@@ -23,6 +26,7 @@ mod memory;
 mod nonzeros;
 mod normal;
 mod one_hot;
+mod perturb;
 mod plan;
 mod precise_affine;
 mod probe_behind;
@@ -33,6 +37,7 @@ mod probe_list;
 mod probe_single;
 mod probe_through;
 mod row_range;
+mod shift;
 mod simd;
 mod softmax;
 mod sum_of_squares;
@@ -244,6 +249,11 @@ fn execute(op: &Op, view: &View<'_>, worker: &mut Worker<'_>) {
         Op::ProbeBehind(op) => probe_behind::run(op, view, worker),
         Op::ProbeThrough(op) => probe_through::run(op, view, worker),
         Op::ProbeDifference(op) => probe_difference::run(op, view, worker),
+        Op::Perturb(op) => perturb::run(op, view, worker),
+        Op::BatchMatmul(op) => batch_matmul::run(op, view, worker),
+        Op::Shift(op) => shift::run(op, view, worker),
+        Op::LossDifferences(op) => loss_differences::run(op, view, worker),
+        Op::DirectionalGradient(op) => directional_gradient::run(op, view, worker),
     }
 }
 

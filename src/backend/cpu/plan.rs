@@ -289,6 +289,11 @@ impl Task {
                     let curves = op.layer.pre_activations.len();
                     curves * op.nodes * (op.layer.y.columns + 2) * FUNCTION
                 }
+                Op::Perturb(op) => 4 * op.out.len(),
+                Op::BatchMatmul(op) => 2 * op.out.len() * op.a.columns,
+                Op::Shift(op) => op.out.len(),
+                Op::LossDifferences(op) => op.logits.len() * FUNCTION,
+                Op::DirectionalGradient(op) => 4 * op.out.len() * op.coefficients.rows,
                 Op::ProbeBehind(op) => op.out.len() * FUNCTION,
                 Op::ProbeThrough(op) => op.x.len() * FUNCTION,
                 Op::ProbeDifference(op) => op.moves.len() * FUNCTION,

@@ -98,9 +98,9 @@ pub(super) type Baseline = Separate;
 /// Makes `fn name(args)` that runs the `#[inline(always)]` generic function `body::<impl Float>(args)`, compiled
 /// for the best level of this processor.
 macro_rules! vectorized {
-    ($(#[$meta:meta])* fn $name:ident $(<$life:lifetime>)? ($($arg:ident: $type:ty),* $(,)?) = $body:ident) => {
+    ($(#[$meta:meta])* $visibility:vis fn $name:ident $(<$life:lifetime>)? ($($arg:ident: $type:ty),* $(,)?) = $body:ident) => {
         $(#[$meta])*
-        fn $name $(<$life>)? ($($arg: $type),*) {
+        $visibility fn $name $(<$life>)? ($($arg: $type),*) {
             #[cfg(target_arch = "x86_64")]
             {
                 use $crate::backend::cpu::simd::{Fused, Level, level};

@@ -6,9 +6,10 @@ use std::collections::HashSet;
 use super::DeviceClass;
 use super::dispatches;
 use crate::backend::op::{
-    Activate, ActivationGradient, Advance, Argmax, ColumnSums, CountCorrect, CrossEntropy, CurveFeatures, Fill, Gather,
-    LossGradient, MAX_NODES, Matmul, Mean, OneHot, Op, PreciseAffine, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer,
-    RowRange, Rule, Softmax, SumOfSquares, Targets, Update,
+    Activate, ActivationGradient, Advance, Argmax, BatchMatmul, ColumnSums, CountCorrect, CrossEntropy, CurveFeatures,
+    DirectionalGradient, Directions, Fill, Gather, LossDifferences, LossGradient, MAX_NODES, Matmul, Mean, Measure,
+    OneHot, Op, Perturb, PreciseAffine, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer, RowRange, Rule, Shift,
+    Softmax, SumOfSquares, Targets, Update,
 };
 use crate::backend::tensor::{BufferId, Bytes, Tensor, Words};
 use crate::network::{Activation, OutputLoss};
@@ -122,6 +123,30 @@ fn every_operation() -> Vec<Op> {
     for output in OUTPUTS {
         ops.extend(probes(Activation::Identity, output, None));
     }
+    ops.extend(directional());
+    ops
+}
+
+/// Every operation of gradients along random directions.
+fn directional() -> Vec<Op> {
+    let directions = Directions { seed: 1, step: words(1), first: 0, count: 2 };
+    let mut ops: Vec<Op> = Vec::new();
+    for (parameters, rows) in [(None, 2), (Some(tensor(1, 4)), 4)] {
+        ops.push(Perturb { directions, offset: 0, parameters, step_size: 0.1, out: tensor(rows, 4) }.into());
+    }
+    for len in LENGTHS {
+        let (a, b, out) = (tensor(3, len), tensor(2, 4 * (len + 1)), tensor(6, 4));
+        ops.push(BatchMatmul { a, shared: true, b, weight_at: 0, bias_at: 4 * len, out }.into());
+    }
+    for activation in Activation::ALL {
+        let (base, shift, out) = (tensor(3, 4), tensor(6, 4), tensor(12, 4));
+        ops.push(Shift { activation, base, shift, step_size: 0.1, out }.into());
+    }
+    for measure in OUTPUTS.map(Measure::Loss).into_iter().chain([Measure::ErrorRate]) {
+        let (logits, targets, out) = (tensor(12, 4), words(3), tensor(2, 1));
+        ops.push(LossDifferences { measure, logits, targets, step_size: 0.1, first: 0, out }.into());
+    }
+    ops.push(DirectionalGradient { directions, offset: 0, coefficients: tensor(2, 1), out: tensor(1, 4) }.into());
     ops
 }
 

@@ -15,21 +15,26 @@ mod activate;
 mod activation_gradient;
 mod advance;
 mod argmax;
+mod batch_matmul;
 mod column_sums;
 mod count_correct;
 mod cross_entropy;
 mod curve_features;
+mod directional_gradient;
 mod fill;
 mod gather;
+mod loss_differences;
 mod loss_gradient;
 mod matmul;
 mod mean;
 mod one_hot;
+mod perturb;
 mod precise_affine;
 mod probe_curve;
 mod probe_list;
 mod probe_single;
 mod row_range;
+mod shift;
 mod softmax;
 mod sum_of_squares;
 mod update;
@@ -188,5 +193,10 @@ fn dispatches(op: &Op, class: DeviceClass) -> Vec<Dispatch> {
         Op::PreciseAffine(op) => precise_affine::dispatches(op, class),
         Op::ProbeSingle(op) => probe_single::dispatches(op, class),
         Op::ProbeBehind(_) | Op::ProbeThrough(_) | Op::ProbeDifference(_) => Vec::new(),
+        Op::Perturb(op) => perturb::dispatches(op, class),
+        Op::BatchMatmul(op) => batch_matmul::dispatches(op, class),
+        Op::Shift(op) => shift::dispatches(op, class),
+        Op::LossDifferences(op) => loss_differences::dispatches(op, class),
+        Op::DirectionalGradient(op) => directional_gradient::dispatches(op, class),
     }
 }
