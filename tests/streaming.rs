@@ -116,3 +116,17 @@ fn a_split_larger_than_the_devices_largest_buffer_is_trained_on() {
         }
     }
 }
+
+/// Blocks of indices for small images in batches of a hundred thousand stay within a device's largest buffer.
+#[test]
+fn large_batches_of_small_images() {
+    let dataset = Dataset::new("tiny", split(500, [1, 3], 2, 5), split(9, [1, 3], 2, 6), None).unwrap();
+    let settings = Settings { steps: 45, batch_size: 100_000, method: Method::Backprop, ..Settings::default() };
+    let reference = trained(cpu(2).backend.as_mut(), &dataset, &[], &settings).unwrap();
+    assert_eq!(reference.losses.len(), 45);
+    for mut device in all() {
+        let seen = device.with(|backend| trained(backend, &dataset, &[], &settings)).expect(&device.name);
+        let [got, expected] = [&seen, &reference].map(|seen| f32::from_bits(seen.losses[44]));
+        assert!((got - expected).abs() <= 1e-4 * expected, "{}: {got}, not {expected}", device.name);
+    }
+}
