@@ -14,9 +14,12 @@ use crate::{Error, Result};
 /// margin is for drivers that compile kernels at their first dispatch.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A limit's name, what is needed of it, and what a device allows.
+type Needed = (&'static str, u64, fn(&wgpu::Limits) -> u64);
+
 /// What the kernels need, as WebGPU names it: they stay within the defaults of that standard, which nearly every
 /// device reaches.
-const NEEDED: [(&str, u64, fn(&wgpu::Limits) -> u64); 7] = [
+const NEEDED: [Needed; 7] = [
     ("maxComputeInvocationsPerWorkgroup", 256, |limits| limits.max_compute_invocations_per_workgroup.into()),
     ("maxComputeWorkgroupSizeX", 256, |limits| limits.max_compute_workgroup_size_x.into()),
     ("maxComputeWorkgroupStorageSize", 16_384, |limits| limits.max_compute_workgroup_storage_size.into()),
