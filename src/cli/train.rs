@@ -29,6 +29,7 @@ Examples:
   gpu-train --gradient backprop --hidden 128,64 --activation relu --init he --save model.safetensors
   gpu-train evaluate model.safetensors
   gpu-train devices
+  gpu-train --device software --steps 1000    on a software adapter, as in CI
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (what was learnt is saved).";
 
