@@ -2,7 +2,7 @@
 
 use super::settings::SplitScore;
 use super::source::Source;
-use crate::backend::{Advance, Argmax, Backend, CountCorrect, Gather, ProgramId, Recording, Tensor, Words};
+use crate::backend::{Advance, Argmax, Backend, CountCorrect, Gather, ProgramId, Recording, Scope, Tensor, Words};
 use crate::data::Split;
 use crate::gradient::{Batch, Forward, NetworkTensors};
 use crate::network::{Architecture, Network};
@@ -34,9 +34,10 @@ pub struct SplitEvaluation {
 /// [`Error::Config`] when the split does not fit the network; or when the device fails.
 pub fn evaluate(backend: &mut dyn Backend, network: &Network, split: &Split) -> Result<SplitEvaluation> {
     check_split(network, split)?;
-    let tensors = NetworkTensors::upload(backend, network)?;
-    let evaluator = Evaluator::new(backend, &tensors, split, u64::MAX)?;
-    let (score, predictions) = evaluator.score_and_predict(backend, split)?;
+    let (score, predictions) = Scope::with(backend, |backend| {
+        let tensors = NetworkTensors::upload(backend, network)?;
+        Evaluator::new(backend, &tensors, split, u64::MAX)?.score_and_predict(backend, split)
+    })?;
     let outputs = network.architecture.outputs();
     let mut confusion = vec![vec![0; outputs]; outputs];
     for (&label, &prediction) in split.labels().iter().zip(&predictions) {

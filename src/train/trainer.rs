@@ -6,7 +6,7 @@ use super::blocks::{BLOCK_STEPS, Blocks};
 use super::evaluate::{Evaluator, check_split, chunk};
 use super::settings::{Evaluation, Observer, Settings, Summary};
 use super::source::Source;
-use crate::backend::{Advance, Backend, Gather, ProgramId, ReadId, Recording, Span, Tensor, Update, Words};
+use crate::backend::{Advance, Backend, Gather, ProgramId, ReadId, Recording, Scope, Span, Tensor, Update, Words};
 use crate::data::Dataset;
 use crate::gradient::{Batch, GradientOptions, GradientStep, NetworkTensors};
 use crate::network::Network;
@@ -31,6 +31,17 @@ pub fn train(
     observer: &mut dyn Observer,
 ) -> Result<Summary> {
     check(dataset, network, settings)?;
+    Scope::with(backend, |backend| train_on(backend, dataset, network, settings, observer))
+}
+
+/// The same, once everything is known to fit.
+fn train_on(
+    backend: &mut dyn Backend,
+    dataset: &Dataset,
+    network: &mut Network,
+    settings: &Settings,
+    observer: &mut dyn Observer,
+) -> Result<Summary> {
     let mut run = Run::new(backend, dataset, network, settings)?;
     let outcome = run.train(backend, dataset, observer);
     if let Err(Error::NonFinite { value, step, .. }) = outcome {
