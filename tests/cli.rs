@@ -252,38 +252,6 @@ fn devices_are_listed_and_the_choice_explained() {
     assert!(text(&run(&["devices"]).stdout).contains("auto"));
 }
 
-/// No driver is found, wherever they are looked for.
-fn without_adapters(arguments: &[&str]) -> Output {
-    let empty = tempfile::tempdir().unwrap();
-    let mut command = gpu_train(arguments);
-    for variable in ["VK_DRIVER_FILES", "VK_ICD_FILENAMES", "__EGL_VENDOR_LIBRARY_FILENAMES"] {
-        command.env(variable, "/nonexistent");
-    }
-    for variable in ["XDG_DATA_DIRS", "XDG_DATA_HOME", "XDG_CONFIG_DIRS", "XDG_CONFIG_HOME"] {
-        command.env(variable, empty.path());
-    }
-    command.output().unwrap()
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn without_an_adapter_software_says_what_to_install_and_auto_takes_the_cpu() {
-    let refused = without_adapters(&["--device", "software", "--steps", "2"]);
-    let stderr = text(&refused.stderr);
-    assert_eq!(refused.status.code(), Some(1), "{stderr}");
-    assert_eq!(stderr.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{stderr}");
-    let hint = stderr.lines().find(|line| line.starts_with("hint: ")).expect(stderr);
-    assert!(hint.contains("mesa-vulkan-drivers"), "{hint}");
-    let auto = without_adapters(&["--steps", "2", "--json"]);
-    assert_eq!(auto.status.code(), Some(0), "{}", text(&auto.stderr));
-    let document: Value = serde_json::from_slice(&auto.stdout).unwrap();
-    assert_eq!(document["device"]["kind"], "cpu");
-    assert!(text(&auto.stderr).contains("cpu"), "{}", text(&auto.stderr));
-    let listed = without_adapters(&["devices", "--json"]);
-    assert_eq!(listed.status.code(), Some(0), "{}", text(&listed.stderr));
-    assert_eq!(serde_json::from_slice::<Value>(&listed.stdout).unwrap()["adapters"], Value::Array(vec![]));
-}
-
 #[test]
 fn nobody_reading_is_no_error() {
     for arguments in [short(&["--json"]), short(&[]), vec!["data", "info"], vec!["--help"]] {

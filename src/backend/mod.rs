@@ -12,6 +12,7 @@ mod nodes;
 mod op;
 mod open;
 mod recording;
+mod scope;
 mod self_test;
 mod tensor;
 mod threefry;
@@ -19,6 +20,7 @@ mod threefry;
 pub use op::*;
 pub use open::{OpenOptions, Opened, open};
 pub use recording::Recording;
+pub(crate) use scope::Scope;
 pub use tensor::{BufferId, Bytes, Span, Tensor, Words};
 
 use crate::Result;

@@ -38,28 +38,53 @@ pub struct Opened {
 pub fn open(selector: &Selector, options: OpenOptions) -> Result<Opened> {
     // Asking drivers takes longer than the first training step; the native path needs none.
     let found = if *selector == Selector::Cpu { Vec::new() } else { adapters() };
-    let (mut summaries, mut adapters): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    let (summaries, adapters): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    let open_one = |summary: &AdapterSummary| match adapters.get(summary.index) {
+        Some(adapter) => open_adapter(adapter, summary, options),
+        None => Err(gone(summary.index)),
+    };
+    open_first(selector, summaries, options.threads, open_one)
+}
+
+/// Opens what the selector means by `open_one`; what fails is passed over where any device will do.
+fn open_first(
+    selector: &Selector,
+    mut left: Vec<AdapterSummary>,
+    threads: Option<usize>,
+    open_one: impl Fn(&AdapterSummary) -> Result<Box<dyn Backend>>,
+) -> Result<Opened> {
     let mut warnings = Vec::new();
     loop {
-        let selection = select(selector, &summaries)?;
+        let selection = select(selector, &left)?;
         let Choice::Adapter(index) = selection.choice else {
-            let backend = Box::new(CpuBackend::new(options.threads));
+            let backend = Box::new(CpuBackend::new(threads));
             return Ok(Opened { backend, reason: selection.reason, warnings });
         };
-        let Some(position) = summaries.iter().position(|summary| summary.index == index) else {
-            return Err(Error::NoDevice { problem: format!("adapter {index} is gone"), hint: String::new() });
-        };
-        let summary: AdapterSummary = summaries.remove(position);
-        let error = match open_adapter(&adapters.remove(position), &summary, options) {
+        let position = left.iter().position(|summary| summary.index == index).ok_or_else(|| gone(index))?;
+        let error = match open_one(&left.remove(position)) {
             Ok(backend) => return Ok(Opened { backend, reason: selection.reason, warnings }),
             Err(error) if *selector == Selector::Auto => error,
             Err(error) => return Err(error),
         };
-        let next = match select(selector, &summaries)?.choice {
+        let next = match select(selector, &left)?.choice {
             Choice::Adapter(next) => format!("trying adapter {next}"),
             Choice::Cpu => "using the CPU path".into(),
         };
-        warnings.push(format!("adapter {index}: {error}; {next}"));
+        let told = match error {
+            Error::SelfTest { device, kernel, got, expected } => {
+                let device = format!("adapter {index} ({device})");
+                Error::SelfTest { device, kernel, got, expected }.to_string()
+            }
+            error => format!("adapter {index}: {error}"),
+        };
+        warnings.push(format!("{told}; {next}"));
+    }
+}
+
+fn gone(index: usize) -> Error {
+    Error::NoDevice {
+        problem: format!("adapter {index} is gone"),
+        hint: "gpu-train devices lists what is there".into(),
     }
 }
 
@@ -67,4 +92,56 @@ fn open_adapter(adapter: &wgpu::Adapter, summary: &AdapterSummary, options: Open
     let mut backend = GpuBackend::open(adapter, summary.info.clone(), options)?;
     self_test(&mut backend)?;
     Ok(Box::new(backend))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::{DeviceInfo, DeviceKind};
+
+    /// Two GPUs, and a software adapter.
+    fn summaries() -> Vec<AdapterSummary> {
+        let kinds = [DeviceKind::Gpu, DeviceKind::Gpu, DeviceKind::Software];
+        let summary = |(index, kind)| AdapterSummary {
+            index,
+            info: DeviceInfo { kind, name: format!("card {index}"), backend: "vulkan".into() },
+            driver: String::new(),
+            features: Vec::new(),
+            limits: Vec::new(),
+        };
+        kinds.into_iter().enumerate().map(summary).collect()
+    }
+
+    fn wrong(summary: &AdapterSummary) -> Result<Box<dyn Backend>> {
+        Err(Error::SelfTest { device: summary.info.name.clone(), kernel: "matmul", got: 0.0, expected: 12.5 })
+    }
+
+    #[test]
+    fn auto_passes_over_what_computes_wrongly_and_says_so() {
+        let opened = open_first(&Selector::Auto, summaries(), None, wrong).expect("the CPU path is always there");
+        assert_eq!(opened.backend.info().kind, DeviceKind::Cpu);
+        assert_eq!(
+            opened.warnings,
+            [
+                "adapter 0 (card 0) computes matmul wrongly (got 0, expected 12.5); trying adapter 1",
+                "adapter 1 (card 1) computes matmul wrongly (got 0, expected 12.5); using the CPU path",
+            ]
+        );
+        let second = |summary: &AdapterSummary| match summary.index {
+            0 => wrong(summary),
+            _ => Ok(Box::new(CpuBackend::new(Some(1))) as Box<dyn Backend>),
+        };
+        let opened = open_first(&Selector::Auto, summaries(), None, second).expect("the second one works");
+        assert_eq!((opened.warnings.len(), opened.reason.contains("adapter 1")), (1, true), "{}", opened.reason);
+    }
+
+    #[test]
+    fn what_is_asked_for_by_name_is_not_replaced() {
+        for selector in [Selector::Gpu, Selector::Software, Selector::Index(1), Selector::Name("card 2".into())] {
+            match open_first(&selector, summaries(), None, wrong) {
+                Err(Error::SelfTest { kernel, .. }) => assert_eq!(kernel, "matmul"),
+                other => panic!("{selector:?}: {:?}", other.map(|opened| opened.reason)),
+            }
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! Known values that a device must reproduce before it is trusted: some drivers return zeros or nonsense from
 //! kernels without a word. The kernels are those of the usual training run, so nothing is compiled for the test alone.
 
-use super::op::{Activate, CrossEntropy, Gather, Matmul, Rule, Softmax, Targets, Update};
+use super::op::{
+    Activate, ColumnSums, CrossEntropy, Gather, Matmul, Mean, ProbeCurve, ProbedLayer, Rule, Softmax, Targets, Update,
+};
 use super::recording::Recording;
 use super::tensor::{BufferId, Tensor, Words};
 use super::{Backend, Op};
-use crate::network::Activation;
+use crate::network::{Activation, OutputLoss};
 use crate::{Error, Result};
 
 /// Largest error, as a share of 1 or of the expected value: wide enough for any device's built-in functions, far
@@ -68,6 +70,8 @@ impl Test<'_> {
         self.products()?;
         self.batch()?;
         self.outputs()?;
+        self.curve()?;
+        self.sums()?;
         self.step()
     }
 
@@ -118,6 +122,33 @@ impl Test<'_> {
         self.push(Activate { activation: Activation::Sigmoid, x, out })
     }
 
+    /// The quotient of a sigmoid unit at 0, whose slope is 1/4, in front of two classes: `sum_k (y_k - t_k) w_k / 4`.
+    fn curve(&mut self) -> Result<()> {
+        let layer = ProbedLayer {
+            activation: Activation::Sigmoid,
+            pre_activations: self.tensor(1, 1, &[0.0])?,
+            next: Some(self.tensor(1, 2, &[1.0, -1.0])?),
+            y: self.tensor(1, 2, &[0.25, 0.75])?,
+            targets: self.words(&[0])?,
+            output: OutputLoss::CrossEntropy { epsilon: 1e-7 },
+            step_size: 1e-4,
+        };
+        let coefficients = self.expect("probe_curve", 1, 1, &[-0.375])?;
+        let errors = self.tensor(1, 1, &[0.0])?;
+        self.push(ProbeCurve { layer, range: None, nodes: 1, tolerance: 1e-6, coefficients, errors })
+    }
+
+    /// Sums and a mean that are whole numbers.
+    fn sums(&mut self) -> Result<()> {
+        let x = self.tensor(3, 2, &[1.0, 2.0, 3.0, 4.0, 5.0, 60.0])?;
+        let out = self.expect("column_sums", 1, 2, &[9.0, 66.0])?;
+        self.push(ColumnSums { x, out })?;
+        let x = self.tensor(3, 1, &[1.0, 2.0, 6.0])?;
+        let cursor = self.words(&[0])?;
+        let out = self.expect("mean", 1, 1, &[3.0])?;
+        self.push(Mean { x, out, cursor })
+    }
+
     /// One step of gradient descent.
     fn step(&mut self) -> Result<()> {
         let parameters = self.tensor(1, 3, &[1.0, -2.0, 0.25])?;
@@ -142,5 +173,98 @@ impl Test<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::cpu::CpuBackend;
+    use crate::backend::{ProgramId, ReadId, Span};
+    use crate::device::DeviceInfo;
+
+    /// A device that says nothing and leaves one kernel out, or returns zeros.
+    struct Silent {
+        inner: CpuBackend,
+        left_out: &'static str,
+        zeros: bool,
+    }
+
+    impl Backend for Silent {
+        fn info(&self) -> &DeviceInfo {
+            self.inner.info()
+        }
+
+        fn max_buffer_bytes(&self) -> u64 {
+            self.inner.max_buffer_bytes()
+        }
+
+        fn allocate(&mut self, bytes: usize, label: &str) -> Result<BufferId> {
+            self.inner.allocate(bytes, label)
+        }
+
+        fn free(&mut self, buffer: BufferId) {
+            self.inner.free(buffer);
+        }
+
+        fn write(&mut self, buffer: BufferId, offset: usize, bytes: &[u8]) -> Result<()> {
+            self.inner.write(buffer, offset, bytes)
+        }
+
+        fn begin_read(&mut self, span: Span) -> Result<ReadId> {
+            self.inner.begin_read(span)
+        }
+
+        fn finish_read(&mut self, read: ReadId) -> Result<Vec<u8>> {
+            let bytes = self.inner.finish_read(read)?;
+            Ok(if self.zeros { vec![0; bytes.len()] } else { bytes })
+        }
+
+        fn prepare(&mut self, recording: &Recording) -> Result<ProgramId> {
+            let mut rest = Recording::new();
+            for op in recording.ops().iter().filter(|op| op.name() != self.left_out) {
+                rest.push(op.clone())?;
+            }
+            self.inner.prepare(&rest)
+        }
+
+        fn discard(&mut self, program: ProgramId) {
+            self.inner.discard(program);
+        }
+
+        fn run(&mut self, program: ProgramId, times: usize) -> Result<()> {
+            self.inner.run(program, times)
+        }
+
+        fn wait(&mut self) -> Result<()> {
+            self.inner.wait()
+        }
+    }
+
+    fn tested(left_out: &'static str, zeros: bool) -> Result<()> {
+        self_test(&mut Silent { inner: CpuBackend::new(Some(1)), left_out, zeros })
+    }
+
+    #[test]
+    fn a_sound_device_passes() {
+        tested("", false).expect("the native path computes rightly");
+    }
+
+    #[test]
+    fn a_kernel_that_does_nothing_is_found_by_its_name() {
+        for kernel in
+            ["gather", "matmul", "activate", "softmax", "cross_entropy", "probe_curve", "column_sums", "mean", "update"]
+        {
+            match tested(kernel, false) {
+                Err(Error::SelfTest { kernel: found, .. }) => assert_eq!(found, kernel),
+                other => panic!("{kernel}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn zeros_are_found_and_told() {
+        let message = tested("", true).expect_err("zeros are wrong").to_string();
+        assert!(message.ends_with("computes matmul wrongly (got 0, expected 2.5)"), "{message}");
     }
 }

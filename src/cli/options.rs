@@ -102,13 +102,13 @@ pub(super) struct OutputOptions {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Network")]
 pub(super) struct FunctionOptions {
-    /// Of hidden units [default: sigmoid, or the model's]
+    /// Activation of the hidden units [default: sigmoid, or the model's]
     #[arg(long)]
     activation: Option<Activation>,
-    /// Of the outputs [default: softmax, or the model's]
+    /// Activation of the outputs [default: softmax, or the model's]
     #[arg(long, value_name = "ACTIVATION")]
     output_activation: Option<OutputActivation>,
-    /// Of the outputs against the targets; cross-entropy needs softmax [default: cross-entropy, or the model's]
+    /// Loss of the outputs against the targets; cross-entropy needs softmax [default: cross-entropy, or the model's]
     #[arg(long)]
     loss: Option<Loss>,
     /// What is added to y in ln(y) [default: 1e-7, or the model's]

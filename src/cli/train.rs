@@ -32,6 +32,7 @@ Examples:
   gpu-train --gradient directional --objective accuracy --init xavier --activation tanh --lr 0.03
   gpu-train evaluate model.safetensors
   gpu-train devices
+  gpu-train --device software --steps 1000    on a software adapter, as in CI
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (what was learnt is saved).";
 

@@ -7,7 +7,7 @@ use super::forward::{Batch, NetworkTensors};
 use super::source::BatchSource;
 use super::step::{GradientOptions, GradientStep};
 use crate::Result;
-use crate::backend::{Backend, Gather, Recording};
+use crate::backend::{Backend, Gather, Recording, Scope};
 use crate::network::Network;
 
 /// A batch's mean loss and its gradient.
@@ -66,66 +66,45 @@ pub fn measured_gradient(
     repeat: Option<usize>,
 ) -> Result<BatchGradient> {
     source.check(network)?;
-    let mut device = Scope { buffers: Vec::new(), backend };
-    let result = device.gradient(network, source, options, repeat);
-    device.release();
-    result
+    Scope::with(backend, |backend| gradient(backend, network, source, options, repeat))
 }
 
-/// A backend that remembers what was allocated, to give it back.
-pub(super) struct Scope<'a> {
-    backend: &'a mut dyn Backend,
-    buffers: Vec<crate::backend::BufferId>,
-}
-
-impl<'a> Scope<'a> {
-    pub(super) fn new(backend: &'a mut dyn Backend) -> Self {
-        Self { backend, buffers: Vec::new() }
-    }
-
-    fn gradient(
-        &mut self,
-        network: &Network,
-        source: &BatchSource<'_>,
-        options: GradientOptions,
-        repeat: Option<usize>,
-    ) -> Result<BatchGradient> {
-        let backend: &mut dyn Backend = self;
-        let tensors = NetworkTensors::upload(backend, network)?;
-        let cursor = backend.words(1, "cursor")?;
-        let mut recording = Recording::new();
-        let batch = bring(backend, &mut recording, source, network.architecture.inputs(), cursor)?;
-        let losses = backend.tensor(1, 1, "loss")?;
-        let mut step = GradientStep::new(backend, &tensors, &batch, options)?;
-        step.record(&mut recording, &tensors, &batch, losses, cursor)?;
-        let program = backend.prepare(&recording)?;
-        let run = |backend: &mut dyn Backend, step: &mut GradientStep| {
-            backend.wait()?;
-            let begun = Instant::now();
-            backend.run(program, 1)?;
-            if step.must_be_refined() {
-                step.refine(backend, &tensors, &batch)?;
-            }
-            backend.wait()?;
-            Ok::<_, crate::Error>(begun.elapsed().as_secs_f64())
-        };
-        let mut seconds = run(backend, &mut step)?;
-        let (probes, loss_evaluations) = step.report(backend, 1)?;
-        if let Some(repeat) = repeat {
-            let times = (0..repeat.max(1)).map(|_| run(backend, &mut step)).collect::<Result<Vec<_>>>()?;
-            seconds = median(times);
+/// The same, once everything is known to fit.
+fn gradient(
+    backend: &mut dyn Backend,
+    network: &Network,
+    source: &BatchSource<'_>,
+    options: GradientOptions,
+    repeat: Option<usize>,
+) -> Result<BatchGradient> {
+    let tensors = NetworkTensors::upload(backend, network)?;
+    let cursor = backend.words(1, "cursor")?;
+    let mut recording = Recording::new();
+    let batch = bring(backend, &mut recording, source, network.architecture.inputs(), cursor)?;
+    let losses = backend.tensor(1, 1, "loss")?;
+    let mut step = GradientStep::new(backend, &tensors, &batch, options)?;
+    step.record(&mut recording, &tensors, &batch, losses, cursor)?;
+    let program = backend.prepare(&recording)?;
+    let run = |backend: &mut dyn Backend, step: &mut GradientStep| {
+        backend.wait()?;
+        let begun = Instant::now();
+        backend.run(program, 1)?;
+        if step.must_be_refined() {
+            step.refine(backend, &tensors, &batch)?;
         }
-        let loss = backend.read_tensor(losses)?[0];
-        let gradient = backend.read_tensor(step.gradient)?;
-        backend.discard(program);
-        Ok(BatchGradient { loss, gradient, probes, loss_evaluations, seconds })
+        backend.wait()?;
+        Ok::<_, crate::Error>(begun.elapsed().as_secs_f64())
+    };
+    let mut seconds = run(backend, &mut step)?;
+    let (probes, loss_evaluations) = step.report(backend, 1)?;
+    if let Some(repeat) = repeat {
+        let times = (0..repeat.max(1)).map(|_| run(backend, &mut step)).collect::<Result<Vec<_>>>()?;
+        seconds = median(times);
     }
-
-    pub(super) fn release(&mut self) {
-        for buffer in std::mem::take(&mut self.buffers) {
-            self.backend.free(buffer);
-        }
-    }
+    let loss = backend.read_tensor(losses)?[0];
+    let gradient = backend.read_tensor(step.gradient)?;
+    backend.discard(program);
+    Ok(BatchGradient { loss, gradient, probes, loss_evaluations, seconds })
 }
 
 /// Brings a batch to the device; bytes become floats there, as the recording's first operation.
@@ -167,43 +146,4 @@ fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     let middle = times.len() / 2;
     if times.len().is_multiple_of(2) { 0.5 * (times[middle - 1] + times[middle]) } else { times[middle] }
-}
-
-impl Backend for Scope<'_> {
-    fn info(&self) -> &crate::device::DeviceInfo {
-        self.backend.info()
-    }
-    fn max_buffer_bytes(&self) -> u64 {
-        self.backend.max_buffer_bytes()
-    }
-    fn allocate(&mut self, bytes: usize, label: &str) -> Result<crate::backend::BufferId> {
-        let buffer = self.backend.allocate(bytes, label)?;
-        self.buffers.push(buffer);
-        Ok(buffer)
-    }
-    fn free(&mut self, buffer: crate::backend::BufferId) {
-        self.buffers.retain(|&held| held != buffer);
-        self.backend.free(buffer);
-    }
-    fn write(&mut self, buffer: crate::backend::BufferId, offset: usize, bytes: &[u8]) -> Result<()> {
-        self.backend.write(buffer, offset, bytes)
-    }
-    fn begin_read(&mut self, span: crate::backend::Span) -> Result<crate::backend::ReadId> {
-        self.backend.begin_read(span)
-    }
-    fn finish_read(&mut self, read: crate::backend::ReadId) -> Result<Vec<u8>> {
-        self.backend.finish_read(read)
-    }
-    fn prepare(&mut self, recording: &Recording) -> Result<crate::backend::ProgramId> {
-        self.backend.prepare(recording)
-    }
-    fn discard(&mut self, program: crate::backend::ProgramId) {
-        self.backend.discard(program);
-    }
-    fn run(&mut self, program: crate::backend::ProgramId, times: usize) -> Result<()> {
-        self.backend.run(program, times)
-    }
-    fn wait(&mut self) -> Result<()> {
-        self.backend.wait()
-    }
 }

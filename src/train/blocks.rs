@@ -9,6 +9,9 @@ use crate::data::{BatchStream, Block, Sampler, Split};
 /// Most steps whose batches are on the device at once.
 pub(super) const BLOCK_STEPS: usize = 512;
 
+/// Most indices of a block, 16 MiB of them, unless one batch has more.
+const BLOCK_INDICES: usize = 4 << 20;
+
 /// Bytes of pixels that one block of a streamed split may take, unless one batch takes more.
 const BLOCK_BYTES: usize = 32 << 20;
 
@@ -19,15 +22,15 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// How many steps' batches a block holds: indices are small, but a block of pixels must fit `room` bytes.
+    /// How many steps' batches a block holds: their indices, and where pixels are streamed those must fit `room` bytes.
     pub(super) fn steps(train: &Split, settings: &Settings, room: u64) -> Result<usize> {
-        let batch = settings.batch_size * train.features();
-        let resident = train.images().len() as u64 <= room;
-        if resident || batch == 0 {
-            return Ok(BLOCK_STEPS);
+        let samples = settings.batch_size.max(1);
+        let steps = (BLOCK_INDICES / samples).clamp(1, BLOCK_STEPS);
+        if train.images().len() as u64 <= room {
+            return Ok(steps);
         }
         let room = usize::try_from(room).unwrap_or(usize::MAX).min(BLOCK_BYTES);
-        Ok((room / batch).clamp(1, BLOCK_STEPS))
+        Ok((room / (samples * train.features().max(1))).clamp(1, steps))
     }
 
     pub(super) fn new(train: &Split, settings: &Settings, block: usize, gather: bool) -> Result<Self> {

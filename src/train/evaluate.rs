@@ -2,14 +2,22 @@
 
 use super::settings::SplitScore;
 use super::source::Source;
-use crate::backend::{Advance, Argmax, Backend, CountCorrect, Gather, ProgramId, Recording, Tensor, Words};
+use crate::backend::{Advance, Argmax, Backend, CountCorrect, Gather, ProgramId, Recording, Scope, Tensor, Words};
 use crate::data::Split;
 use crate::gradient::{Batch, Forward, NetworkTensors};
-use crate::network::Network;
+use crate::network::{Architecture, Network};
 use crate::{Error, Result};
 
-/// Samples that are evaluated together. A multiple of 64, so that the rest of a split begins where a tensor may.
+/// Most samples that are evaluated together.
 const CHUNK: usize = 1_024;
+
+/// Samples that are evaluated together: as many as the device's largest buffer takes in the network's widest layer.
+/// A multiple of 64, so that the rest of a split begins where a tensor may.
+pub(super) fn chunk(backend: &dyn Backend, architecture: &Architecture) -> usize {
+    let widest = architecture.sizes.iter().max().copied().unwrap_or(1).max(1);
+    let fit = usize::try_from(backend.max_buffer_bytes()).unwrap_or(usize::MAX) / 4 / widest;
+    (fit / 64 * 64).clamp(64, CHUNK)
+}
 
 /// What an evaluation found.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,9 +34,10 @@ pub struct SplitEvaluation {
 /// [`Error::Config`] when the split does not fit the network; or when the device fails.
 pub fn evaluate(backend: &mut dyn Backend, network: &Network, split: &Split) -> Result<SplitEvaluation> {
     check_split(network, split)?;
-    let tensors = NetworkTensors::upload(backend, network)?;
-    let evaluator = Evaluator::new(backend, &tensors, split, u64::MAX)?;
-    let (score, predictions) = evaluator.score_and_predict(backend, split)?;
+    let (score, predictions) = Scope::with(backend, |backend| {
+        let tensors = NetworkTensors::upload(backend, network)?;
+        Evaluator::new(backend, &tensors, split, u64::MAX)?.score_and_predict(backend, split)
+    })?;
     let outputs = network.architecture.outputs();
     let mut confusion = vec![vec![0; outputs]; outputs];
     for (&label, &prediction) in split.labels().iter().zip(&predictions) {
@@ -77,7 +86,8 @@ struct Chunks {
 
 impl Evaluator {
     pub(super) fn new(backend: &mut dyn Backend, network: &NetworkTensors, split: &Split, budget: u64) -> Result<Self> {
-        let source = Source::new(backend, split, CHUNK.min(split.len()), budget)?;
+        let block = chunk(backend, &network.architecture).min(split.len());
+        let source = Source::new(backend, split, block, budget)?;
         Self::with_source(backend, network, split, source)
     }
 
@@ -88,15 +98,15 @@ impl Evaluator {
         split: &Split,
         source: Source,
     ) -> Result<Self> {
-        let samples = split.len();
-        let losses = backend.tensor(samples.div_ceil(CHUNK), 1, "chunk losses")?;
+        let (samples, chunk) = (split.len(), chunk(backend, &network.architecture));
+        let losses = backend.tensor(samples.div_ceil(chunk), 1, "chunk losses")?;
         let (cursor, correct) = (backend.words(1, "cursor")?, backend.words(1, "count of correct")?);
         let order: Vec<u32> = (0..samples as u32).collect();
         let order = backend.words_from(&order, "order")?;
         let mut evaluator = Self { source, samples, chunks: Vec::new(), losses, cursor, correct };
         // Kernels know their sizes, so the rest of the split has a program of its own.
-        let (full, rest) = (samples / CHUNK, samples % CHUNK);
-        for (first, len, count) in [(0, CHUNK, full), (full * CHUNK, rest, 1)] {
+        let (full, rest) = (samples / chunk, samples % chunk);
+        for (first, len, count) in [(0, chunk, full), (full * chunk, rest, 1)] {
             if len > 0 && count > 0 {
                 let indices = if source.resident {
                     Words { offset: order.offset + first, len: len * count, ..order }

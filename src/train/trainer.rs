@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::blocks::{BLOCK_STEPS, Blocks};
-use super::evaluate::{Evaluator, check_split};
+use super::evaluate::{Evaluator, check_split, chunk};
 use super::settings::{Evaluation, Observer, Settings, Summary};
 use super::source::Source;
-use crate::backend::{Advance, Backend, Gather, ProgramId, ReadId, Recording, Span, Tensor, Update, Words};
+use crate::backend::{Advance, Backend, Gather, ProgramId, ReadId, Recording, Scope, Span, Tensor, Update, Words};
 use crate::data::Dataset;
 use crate::gradient::{Batch, GradientOptions, GradientStep, NetworkTensors};
 use crate::network::Network;
@@ -31,6 +31,17 @@ pub fn train(
     observer: &mut dyn Observer,
 ) -> Result<Summary> {
     check(dataset, network, settings)?;
+    Scope::with(backend, |backend| train_on(backend, dataset, network, settings, observer))
+}
+
+/// The same, once everything is known to fit.
+fn train_on(
+    backend: &mut dyn Backend,
+    dataset: &Dataset,
+    network: &mut Network,
+    settings: &Settings,
+    observer: &mut dyn Observer,
+) -> Result<Summary> {
     let mut run = Run::new(backend, dataset, network, settings)?;
     let outcome = run.train(backend, dataset, observer);
     if let Err(Error::NonFinite { value, step, .. }) = outcome {
@@ -95,8 +106,9 @@ impl<'a> Run<'a> {
         let tensors = NetworkTensors::upload(backend, network)?;
         let budget = settings.memory.unwrap_or(u64::MAX);
         let block = Blocks::steps(dataset.train(), settings, budget.min(backend.max_buffer_bytes()))?;
-        let source =
-            Source::new(backend, dataset.train(), (block * samples).max(dataset.train().len().min(1_024)), budget)?;
+        // An evaluation goes through the same block.
+        let evaluated = chunk(backend, &network.architecture).min(dataset.train().len());
+        let source = Source::new(backend, dataset.train(), (block * samples).max(evaluated), budget)?;
         let blocks = Blocks::new(dataset.train(), settings, block, !source.resident)?;
         let indices = backend.words(block * samples, "indices")?;
         let (cursor, steps_done) = (backend.words(1, "cursor")?, backend.words(1, "steps done")?);
@@ -277,10 +289,11 @@ impl Clock {
     }
 }
 
-/// The next run's length, for runs of about [`RUN_TIME`].
+/// The next run's length, for runs of about [`RUN_TIME`]. No block is longer than [`BLOCK_STEPS`], so where steps take
+/// next to nothing it must not grow for ever.
 fn adapted(length: usize, elapsed: Duration) -> usize {
     if elapsed < RUN_TIME / 2 {
-        length * 2
+        (length * 2).min(BLOCK_STEPS)
     } else if elapsed > RUN_TIME * 2 {
         (length / 2).max(1)
     } else {
@@ -301,5 +314,9 @@ mod tests {
         }
         assert!((RUN_TIME / 2..=RUN_TIME * 2).contains(&(per_step * length as u32)), "{length}");
         assert_eq!(adapted(1, Duration::from_secs(60)), 1);
+        for _ in 0..100 {
+            length = adapted(length, Duration::ZERO);
+        }
+        assert_eq!(length, BLOCK_STEPS);
     }
 }

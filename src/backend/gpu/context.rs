@@ -14,9 +14,12 @@ use crate::{Error, Result};
 /// margin is for drivers that compile kernels at their first dispatch.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A limit's name, what is needed of it, and what a device allows.
+type Needed = (&'static str, u64, fn(&wgpu::Limits) -> u64);
+
 /// What the kernels need, as WebGPU names it: they stay within the defaults of that standard, which nearly every
 /// device reaches.
-const NEEDED: [(&str, u64, fn(&wgpu::Limits) -> u64); 7] = [
+const NEEDED: [Needed; 7] = [
     ("maxComputeInvocationsPerWorkgroup", 256, |limits| limits.max_compute_invocations_per_workgroup.into()),
     ("maxComputeWorkgroupSizeX", 256, |limits| limits.max_compute_workgroup_size_x.into()),
     ("maxComputeWorkgroupStorageSize", 16_384, |limits| limits.max_compute_workgroup_storage_size.into()),
@@ -25,6 +28,9 @@ const NEEDED: [(&str, u64, fn(&wgpu::Limits) -> u64); 7] = [
     ("maxStorageBufferBindingSize", 1 << 20, |limits| limits.max_storage_buffer_binding_size),
     ("maxUniformBufferBindingSize", 4_096, |limits| limits.max_uniform_buffer_binding_size),
 ];
+
+/// Bytes of the largest buffer: shaders count bytes and words in 32 bits.
+const LARGEST: u64 = u32::MAX as u64 & !15;
 
 /// Bind groups alive at once. Direct3D 12 sets memory aside for as many bindings as are asked for.
 const BINDINGS: u32 = 100_000;
@@ -49,13 +55,10 @@ impl Context {
             reason: one_line(&reason),
         };
         let mut limits = guarded(|| adapter.limits()).map_err(failed)?;
-        for (limit, needed, available) in NEEDED {
-            let (device, available) = (info.name.clone(), available(&limits));
-            if available < needed {
-                return Err(Error::Limit { device, limit, available, needed, what: "the kernels".into() });
-            }
-        }
+        check_limits(&limits, &info.name)?;
         limits.max_non_sampler_bindings = limits.max_non_sampler_bindings.min(BINDINGS);
+        limits.max_buffer_size = limits.max_buffer_size.min(LARGEST);
+        limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(LARGEST);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpu-train"),
             required_limits: limits.clone(),
@@ -133,5 +136,30 @@ impl Context {
 
     pub(super) fn is_lost(&self) -> bool {
         self.faults.is_lost()
+    }
+}
+
+/// Whether a device allows what the kernels need.
+fn check_limits(limits: &wgpu::Limits, device: &str) -> Result<()> {
+    for (limit, needed, available) in NEEDED {
+        let available = available(limits);
+        if available < needed {
+            let (device, what) = (device.to_owned(), "the kernels".into());
+            return Err(Error::Limit { device, limit, available, needed, what });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_is_too_small_is_refused_with_the_limits_name() {
+        assert!(check_limits(&wgpu::Limits::default(), "any").is_ok(), "WebGPU's defaults are enough");
+        let small = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..wgpu::Limits::default() };
+        let error = check_limits(&small, "tiny").expect_err("four buffers are too few");
+        assert_eq!(error.to_string(), "tiny: maxStorageBuffersPerShaderStage is 4, but 8 is needed for the kernels");
     }
 }

@@ -10,6 +10,7 @@ mod pipelines;
 mod program;
 #[cfg(test)]
 mod tests;
+mod trips;
 
 mod activate;
 mod activation_gradient;
@@ -135,6 +136,10 @@ impl Backend for GpuBackend {
             let access = access?;
             for &span in access.reads.iter().chain(&access.writes) {
                 self.buffers.get(&self.context, span, &format!("preparing {}", op.name()))?;
+            }
+            if self.context.class == DeviceClass::Software {
+                let (most, needed) = (trips::MOST as u64, trips::trips(op) as u64);
+                self.context.within("the loop trips of an invocation", most, needed, op.name())?;
             }
             if access.writes.iter().any(|span| span.start < span.end) {
                 all.extend(dispatches(op, self.context.class));

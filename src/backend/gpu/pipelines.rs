@@ -158,7 +158,7 @@ impl Pipelines {
         let variant = Variant::of(dispatch);
         let missing = || context.refused(&action(), "it was not compiled");
         let pipeline = self.pipelines.get(&variant).ok_or_else(missing)?.clone();
-        let spans = dispatch.bindings.iter().map(|binding| binding.span()).collect();
+        let spans = dispatch.bindings.iter().map(Binding::span).collect();
         let bound = Bound { signature: variant.signature, spans, parameters: dispatch.parameters.clone() };
         if let Some(group) = self.groups.get(&bound) {
             return Ok((pipeline, group.clone()));

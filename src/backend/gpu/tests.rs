@@ -282,3 +282,62 @@ fn one_buffer_cannot_be_read_and_written_by_one_dispatch() {
         assert!(error.contains("one_hot") && error.contains("one buffer"), "{name}: {error}");
     });
 }
+
+/// A driver that stops after 65,535 trips would return a part of the loss change without a word.
+#[test]
+fn loops_that_are_too_long_for_software_drivers_are_refused() {
+    use crate::backend::{ProbeCurve, ProbedLayer};
+    use crate::network::{Activation, OutputLoss};
+    on_every_adapter(|name, backend| {
+        let backend: &mut dyn Backend = backend;
+        let mut probe = |classes: usize| {
+            let layer = ProbedLayer {
+                activation: Activation::Sigmoid,
+                pre_activations: backend.tensor(1, 1, "a")?,
+                next: Some(backend.tensor(1, classes, "w")?),
+                y: backend.tensor(1, classes, "y")?,
+                targets: backend.words(1, "targets")?,
+                output: OutputLoss::SoftmaxSumOfSquares,
+                step_size: 0.5,
+            };
+            let (coefficients, errors) = (backend.tensor(8, 1, "c")?, backend.tensor(1, 1, "e")?);
+            let mut recording = Recording::new();
+            recording.push(ProbeCurve { layer, range: None, nodes: 8, tolerance: 1e-6, coefficients, errors })?;
+            backend.run_once(&recording)
+        };
+        probe(2_000).expect(name);
+        match probe(3_000) {
+            Err(Error::Limit { limit, what, .. }) => {
+                assert!(limit.contains("trips") && what == "probe_curve", "{name}: {limit}, {what}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+    });
+}
+
+#[test]
+fn a_lost_device_is_an_error_of_every_call() {
+    on_every_adapter(|name, backend| {
+        let tensor = {
+            let backend: &mut dyn Backend = backend;
+            backend.tensor_from(&[1.0; 4], 2, 2, "tensor").expect(name)
+        };
+        let mut recording = Recording::new();
+        recording.push(Fill { value: 3.0, out: tensor }).expect(name);
+        let program = backend.prepare(&recording).expect(name);
+        backend.context.device.destroy();
+        let told = [
+            backend.run(program, 1).and_then(|()| backend.wait()),
+            backend.write(tensor.buffer, 0, &[0; 16]).and_then(|()| backend.wait()),
+            backend.begin_read(tensor.span()).and_then(|read| backend.finish_read(read)).map(drop),
+            backend.allocate(64, "more").map(drop),
+            backend.prepare(&recording).and_then(|program| backend.run(program, 1)),
+        ];
+        for (call, result) in told.into_iter().enumerate() {
+            match result {
+                Err(Error::DeviceLost { .. } | Error::Driver { .. }) => {}
+                other => panic!("{name}: call {call}: {other:?}"),
+            }
+        }
+    });
+}
