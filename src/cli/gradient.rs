@@ -308,7 +308,10 @@ impl Document {
             ("time", format!("{}, samples to gradient", precise_duration(self.seconds))),
             ("evaluations", {
                 let made = significant(self.loss_evaluations);
-                format!("{made} of the batch's loss, for {} parameters", count(network.architecture.parameter_count() as u64))
+                format!(
+                    "{made} of the batch's loss, for {} parameters",
+                    count(network.architecture.parameter_count() as u64)
+                )
             }),
         ];
         if let Some(probes) = &self.probes {

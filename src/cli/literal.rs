@@ -10,9 +10,8 @@ use super::values::StepSize;
 use crate::Result;
 use crate::backend::Backend;
 use crate::gradient::{
-    ErrorEstimate, GradientOptions, LiteralOptions, LiteralQuotients, Method, Rounding, all_parameters,
-    balanced_steps, literal_cost, literal_floor, literal_quotients, literal_rounding, measured_gradient,
-    truncation_estimates,
+    ErrorEstimate, GradientOptions, LiteralOptions, LiteralQuotients, Method, Rounding, all_parameters, balanced_steps,
+    literal_cost, literal_floor, literal_quotients, literal_rounding, measured_gradient, truncation_estimates,
 };
 use crate::network::Network;
 use crate::report::{self, Counter, count, duration, significant};
@@ -38,14 +37,9 @@ pub(super) fn gradient(
 ) -> Result<Found> {
     let source = samples.source();
     let options = request.quotient.gradient_options(Method::Numerical);
-    let loss = measured_gradient(
-        backend,
-        network,
-        &source,
-        GradientOptions { method: Method::Backprop, ..options },
-        None,
-    )?
-    .loss;
+    let loss =
+        measured_gradient(backend, network, &source, GradientOptions { method: Method::Backprop, ..options }, None)?
+            .loss;
     let steps = match request.quotient.step_size {
         StepSize::Fixed(_) => None,
         StepSize::Auto => {

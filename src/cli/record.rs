@@ -119,7 +119,9 @@ impl RunRecord {
     /// What is done to it, and how often.
     pub(super) fn run(&self) -> String {
         let gradient = match (self.step_size, self.difference) {
-            (Some(step_size), Some(difference)) => format!("numerical gradients ({difference}, h = {})", number(step_size)),
+            (Some(step_size), Some(difference)) => {
+                format!("numerical gradients ({difference}, h = {})", number(step_size))
+            }
             _ => "gradients by back-propagation".into(),
         };
         let (optimizer, rate) = (&self.optimizer, number(self.learning_rate));

@@ -64,7 +64,8 @@ impl SampleOptions {
             }
         };
         if let Some(index) = indices.iter().find(|&&index| index >= split.len()) {
-            let problem = format!("there is no sample {index}: the {name} split of {} has {}", dataset.name(), split.len());
+            let problem =
+                format!("there is no sample {index}: the {name} split of {} has {}", dataset.name(), split.len());
             return Err(Error::config(problem));
         }
         Ok(Samples {

@@ -61,7 +61,11 @@ impl FromStr for StepSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "auto" { Ok(Self::Auto) } else { positive(text).map(Self::Fixed).map_err(|e| format!("{e}, or auto")) }
+        if text == "auto" {
+            Ok(Self::Auto)
+        } else {
+            positive(text).map(Self::Fixed).map_err(|e| format!("{e}, or auto"))
+        }
     }
 }
 

@@ -78,11 +78,7 @@ pub(super) struct Scope<'a> {
     buffers: Vec<crate::backend::BufferId>,
 }
 
-impl<'a> Scope<'a> {
-    pub(super) fn new(backend: &'a mut dyn Backend) -> Self {
-        Self { backend, buffers: Vec::new() }
-    }
-
+impl Scope<'_> {
     fn gradient(
         &mut self,
         network: &Network,

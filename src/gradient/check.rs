@@ -4,11 +4,11 @@
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
+use super::Difference;
 use super::estimate::ErrorEstimate;
 use super::incremental::incremental_quotients;
 use super::literal::{LiteralOptions, literal_floor, literal_quotients};
 use super::source::BatchSource;
-use super::Difference;
 use crate::network::{Network, TensorLayout};
 use crate::{Error, Result};
 
@@ -163,11 +163,7 @@ fn check_tensor(
     // What a sample of the elements holds of the norm.
     let share = norm * (sample.len() as f64 / got.len() as f64).sqrt();
     let allowed = (QUOTIENT_TOLERANCE * share).max(PER_ESTIMATE * estimate.rounding * share / norm);
-    let how = LiteralOptions {
-        difference: options.difference,
-        step_size: options.step_size,
-        threads: options.threads,
-    };
+    let how = LiteralOptions { difference: options.difference, step_size: options.step_size, threads: options.threads };
     // One place tells the batch's loss, on which the float64 loop's own rounding depends.
     let loss = literal_quotients(network, source, &sample[..1.min(sample.len())], how, &|_| true)?.loss;
     let floor = literal_floor(loss, options.step_size) * (sample.len() as f64).sqrt();
@@ -231,11 +227,7 @@ fn sample(tensor: &TensorLayout, count: usize, generator: &mut Pcg64) -> Vec<usi
 
 /// An element's place as the shape in model files counts.
 fn in_file(tensor: &TensorLayout, index: usize) -> Vec<usize> {
-    if tensor.name.ends_with("weight") {
-        vec![index % tensor.columns, index / tensor.columns]
-    } else {
-        vec![index]
-    }
+    if tensor.name.ends_with("weight") { vec![index % tensor.columns, index / tensor.columns] } else { vec![index] }
 }
 
 fn norm(values: &[f64]) -> f64 {

@@ -24,9 +24,7 @@ pub use difference::Difference;
 pub use estimate::{ErrorEstimate, error_estimates, rounding_estimates, truncation_estimates};
 pub use forward::{Batch, Forward, NetworkTensors};
 pub use incremental::incremental_quotients;
-pub use literal::{
-    LiteralOptions, LiteralQuotients, all_parameters, literal_cost, literal_floor, literal_quotients,
-};
+pub use literal::{LiteralOptions, LiteralQuotients, all_parameters, literal_cost, literal_floor, literal_quotients};
 pub use source::BatchSource;
 pub use step::{GradientOptions, GradientStep};
 

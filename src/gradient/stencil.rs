@@ -163,7 +163,8 @@ mod tests {
             let f = |x: f64| (1.3 * x).exp();
             let central = |h: f64| (f(h) - f(-h)) / (2.0 * h);
             let terms = difference.terms().iter();
-            let combined: f64 = terms.map(|&(multiple, weight)| f64::from(weight) * central(f64::from(multiple) * 0.3)).sum();
+            let combined: f64 =
+                terms.map(|&(multiple, weight)| f64::from(weight) * central(f64::from(multiple) * 0.3)).sum();
             let direct = quotient(difference.points(), f, 0.3);
             assert!((combined - direct).abs() < 1e-6, "{difference:?}: {combined}, {direct}");
         }

@@ -114,9 +114,11 @@ pub(super) fn loss_change(output: OutputLoss, y: &[f64], moves: &[f64], target: 
             terms.sum()
         }
         OutputLoss::SumOfSquares => {
-            let terms = y.iter().zip(moves).enumerate().map(|(k, (y, moved))| {
-                moved * (if k == target { y - 1.0 } else { *y } + 0.5 * moved)
-            });
+            let terms = y
+                .iter()
+                .zip(moves)
+                .enumerate()
+                .map(|(k, (y, moved))| moved * (if k == target { y - 1.0 } else { *y } + 0.5 * moved));
             terms.sum()
         }
     }

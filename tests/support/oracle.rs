@@ -227,7 +227,7 @@ pub(crate) fn expect(op: &Op, before: &Contents, after: &Contents) -> Vec<Expect
             let nodes = op.out.rows / op.x.rows;
             let range = op.range.map_or_else(|| vec![1.0; op.x.rows], floats);
             let (mut values, mut magnitudes) = (Vec::new(), Vec::new());
-            for m in 0..nodes {
+            for m in (0..nodes).rev() {
                 for (row, range) in rows(&floats(op.x), op.x.columns).zip(&range) {
                     for x in row {
                         let place = 2.0 * (x / range) * (x / range) - 1.0;

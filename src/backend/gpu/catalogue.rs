@@ -153,7 +153,9 @@ fn probes(activation: Activation, output: OutputLoss, next: Option<Tensor>) -> V
     }
     let (weight_gradient, bias_gradient) = (weight, bias);
     for one_sided in [false, true] {
-        ops.push(ProbeSingle { layer, inputs: x, precise, list, counts, weight_gradient, bias_gradient, one_sided }.into());
+        ops.push(
+            ProbeSingle { layer, inputs: x, precise, list, counts, weight_gradient, bias_gradient, one_sided }.into(),
+        );
     }
     ops
 }

@@ -32,7 +32,11 @@ fn probe(op: &ProbeSingle, gradient: Tensor, bias: bool, share: usize, [first, e
     let inputs = if bias { 1 } else { op.inputs.columns };
     let stride = inputs.div_ceil(share);
     let mut constants = layer_constants(layer);
-    constants.extend([("SHARE", share as f64), ("BIAS", f64::from(u8::from(bias))), ("ONE_SIDED", f64::from(u8::from(op.one_sided)))]);
+    constants.extend([
+        ("SHARE", share as f64),
+        ("BIAS", f64::from(u8::from(bias))),
+        ("ONE_SIDED", f64::from(u8::from(op.one_sided))),
+    ]);
     let sides = if op.one_sided { 1.0 } else { 2.0 };
     let scale = 1.0 / (sides * layer.step_size * samples as f32);
     let mut parameters = vec![samples as u32, units as u32, layer.y.columns as u32, 0];
