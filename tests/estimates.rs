@@ -7,8 +7,8 @@ mod support;
 use gpu_train::backend::Backend;
 use gpu_train::gradient::{
     BatchSource, CheckOptions, Difference, ErrorEstimate, GradientOptions, LiteralOptions, Method, Oracle, Rounding,
-    TensorCheck, all_parameters, balanced_steps, check_gradient, error_estimates, incremental_quotients,
-    literal_quotients, measured_gradient,
+    TensorCheck, all_parameters, balanced_steps, check_gradient, device_literal_quotients, error_estimates,
+    incremental_quotients, literal_quotients, measured_gradient,
 };
 use gpu_train::network::{Activation, Architecture, Initialization, Network, OutputLoss};
 use support::devices::{Device, adapters, cpu};
@@ -94,14 +94,8 @@ fn smooth() -> Vec<Problem> {
     ]
 }
 
-/// Where an estimate of a quotient may lie, in errors. Those of order 4 combine two gradients, whose roundings meet by
-/// chance in tensors of ten elements.
-fn window(difference: Difference) -> std::ops::RangeInclusive<f64> {
-    match difference {
-        Difference::Central | Difference::Forward => 1.0..=10.0,
-        Difference::FivePoint | Difference::Richardson => 0.7..=15.0,
-    }
-}
+/// Where an estimate may lie, in errors.
+const WINDOW: std::ops::RangeInclusive<f64> = 1.0..=10.0;
 
 /// The tensors whose estimate, times `factor`, lies outside the window.
 fn sweep(devices: Vec<Device>, difference: Difference, steps: &[f32], factor: f64) -> Vec<String> {
@@ -115,7 +109,7 @@ fn sweep(devices: Vec<Device>, difference: Difference, steps: &[f32], factor: f6
                 let errors = problem.distances(&widened(&gradient), &derivative);
                 for ((tensor, error), estimate) in problem.network.layout.tensors().zip(errors).zip(estimates) {
                     let ratio = factor * estimate.total() / error;
-                    if !window(difference).contains(&ratio) {
+                    if !WINDOW.contains(&ratio) {
                         wrong.push(format!(
                             "{}: {}: {}, {difference:?}, h = {step_size}: error {error:.2e}, estimate {ratio:.2} times \
                              it ({estimate:?})",
@@ -366,5 +360,60 @@ fn small_terms_of_curves_are_not_rounded_away() {
                 assert!(error / size < 4e-7, "{}: h = {step_size}: {errors:?}", device.name);
             }
         }
+    }
+}
+
+/// In float32 a literal quotient is what two rounded losses leave of it: near the truth where the step is large, and
+/// far off at the usual step. Both are shown, on every device.
+#[test]
+fn literal_quotients_on_devices_are_as_exact_as_their_losses() {
+    for mut device in adapters(None).into_iter().chain([cpu(2)]) {
+        for problem in deep() {
+            let places = all_parameters(&problem.network);
+            for difference in DIFFERENCES {
+                for step_size in [1e-4f32, 0.25] {
+                    let options = LiteralOptions { difference, step_size, threads: None };
+                    let source = problem.source();
+                    let got = device.with(|backend| {
+                        device_literal_quotients(backend, &problem.network, &source, &places, options, &|_| true)
+                            .unwrap()
+                    });
+                    let exact = literal_quotients(&problem.network, &source, &places, options, &|_| true).unwrap();
+                    // Two or four losses, each rounded a few times on its way through the layers, by the step; and the
+                    // step itself, rounded to the parameters' last digit, which bends the higher quotients.
+                    let allowed = 40.0 * f64::from(f32::EPSILON) * (1.0 + exact.loss.abs()) / f64::from(step_size);
+                    let off = |quotients: &[f64]| {
+                        let pairs = quotients.iter().zip(&exact.quotients);
+                        pairs.map(|(got, exact)| (got - exact).abs()).fold(0.0, f64::max)
+                    };
+                    let worst = off(&got.quotients);
+                    assert!(
+                        worst <= allowed,
+                        "{}: {}, {difference:?}, h = {step_size}: {worst:e}",
+                        device.name,
+                        problem.name
+                    );
+                    assert!((got.loss - exact.loss).abs() < 1e-5 * (1.0 + exact.loss));
+                    // The negative control: quotients of neighbours.
+                    let mut shifted = got.quotients.clone();
+                    shifted.rotate_left(1);
+                    assert!(step_size < 0.1 || off(&shifted) > allowed, "{}: neighbours pass", problem.name);
+                }
+            }
+        }
+        let problem = Problem::new(&[60, 12, 10], Activation::Tanh, CROSS_ENTROPY, 40, 1.0);
+        let places = all_parameters(&problem.network);
+        let options = LiteralOptions { difference: Difference::Central, step_size: 1e-4, threads: None };
+        let exact = literal_quotients(&problem.network, &problem.source(), &places, options, &|_| true).unwrap();
+        let share = |step_size: f32, backend: &mut dyn Backend| {
+            let options = LiteralOptions { step_size, ..options };
+            let source = problem.source();
+            let got =
+                device_literal_quotients(backend, &problem.network, &source, &places, options, &|_| true).unwrap();
+            norm(got.quotients.iter().zip(&exact.quotients).map(|(got, exact)| got - exact))
+                / norm(exact.quotients.iter().copied())
+        };
+        let [small, large] = [1e-4, 3e-2].map(|step_size| device.with(|backend| share(step_size, backend)));
+        assert!(small > 1e-3 && large < 1e-3, "{}: {small:e} at 1e-4, {large:e} at 0.03", device.name);
     }
 }

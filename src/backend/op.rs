@@ -59,6 +59,25 @@ impl Matmul {
     }
 }
 
+/// A layer of many literal forward passes: `out[n * M + k] = b + x W`, where of the parameters one element has another
+/// value in set `k`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MovedAffine {
+    /// `[N, I]`, the same for all sets of a sample, or `[N * M, I]`.
+    pub inputs: Tensor,
+    /// `[I, U]`
+    pub weight: Tensor,
+    /// `[1, U]`
+    pub bias: Tensor,
+    /// `[M]`: the moved element of each set, `i * U + j` of the weight, `I * U + j` of the bias, and no element of this
+    /// layer beyond.
+    pub places: Words,
+    /// `[1, M]`: its value.
+    pub values: Tensor,
+    /// `[N * M, U]`
+    pub out: Tensor,
+}
+
 /// `out = phi(x)`, element by element.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Activate {
@@ -432,6 +451,7 @@ operations! {
     Gather => "gather",
     OneHot => "one_hot",
     Matmul => "matmul",
+    MovedAffine => "moved_affine",
     Activate => "activate",
     ActivationGradient => "activation_gradient",
     Softmax => "softmax",

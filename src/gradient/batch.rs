@@ -66,7 +66,7 @@ pub fn measured_gradient(
     repeat: Option<usize>,
 ) -> Result<BatchGradient> {
     source.check(network)?;
-    let mut device = Scope { buffers: Vec::new(), backend };
+    let mut device = Scope::new(backend);
     let result = device.gradient(network, source, options, repeat);
     device.release();
     result
@@ -78,7 +78,11 @@ pub(super) struct Scope<'a> {
     buffers: Vec<crate::backend::BufferId>,
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    pub(super) fn new(backend: &'a mut dyn Backend) -> Self {
+        Self { backend, buffers: Vec::new() }
+    }
+
     fn gradient(
         &mut self,
         network: &Network,
