@@ -1,4 +1,4 @@
-// out[m * N + n, i] = x T_m(2 (x / range[n])^2 - 1), x = x[n, i], T_m the Chebyshev polynomials.
+// out[(q - 1 - m) * N + n, i] = x T_m(2 (x / range[n])^2 - 1), x = x[n, i], T_m the Chebyshev polynomials.
 
 override WORKGROUP: u32;
 override NODES: u32;
@@ -36,7 +36,7 @@ fn main(
     var before = argument;
     var current = 1.0;
     for (var order = 0u; order < NODES; order++) {
-        out[order * parameters.len + index] = value * current;
+        out[(NODES - 1u - order) * parameters.len + index] = value * current;
         let next = 2.0 * argument * current - before;
         before = current;
         current = next;

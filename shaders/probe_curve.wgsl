@@ -140,6 +140,6 @@ fn main(
     let trusted = bitcast<u32>(error) <= bitcast<u32>(parameters.tolerance);
     errors[index] = error;
     for (var order = 0u; order < NODES; order++) {
-        coefficients[order * curves + index] = select(0.0, result[order], trusted);
+        coefficients[(NODES - 1u - order) * curves + index] = select(0.0, result[order], trusted);
     }
 }

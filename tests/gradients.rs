@@ -5,7 +5,7 @@
 mod support;
 
 use gpu_train::backend::{Backend, Matmul, Op};
-use gpu_train::gradient::{BatchGradient, GradientOptions, Method, Probes, batch_gradient};
+use gpu_train::gradient::{BatchGradient, Difference, GradientOptions, Method, Probes, batch_gradient};
 use gpu_train::network::{Activation, Architecture, Initialization, Network, OutputLoss};
 use support::devices::{all, cpu};
 use support::draw::Draw;
@@ -221,6 +221,78 @@ fn probing_each_parameter_gives_the_same_as_the_curves() {
         }
     }
     assert!(wrong.is_empty(), "{} tensors differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+const DIFFERENCES: [Difference; 4] =
+    [Difference::Central, Difference::Forward, Difference::FivePoint, Difference::Richardson];
+
+impl Problem {
+    fn difference(&self, difference: Difference, step_size: f32) -> Wanted {
+        let (reference, inputs) = (Reference::of(&self.network), self.wide_inputs());
+        let h = f64::from(step_size);
+        Wanted {
+            gradient: reference.literal_difference(&inputs, &self.targets, difference, h),
+            floor: reference.rounding_floor(&inputs, &self.targets, h),
+        }
+    }
+}
+
+#[test]
+fn every_difference_is_its_literal_quotient() {
+    let mut problems = Vec::new();
+    for output in [OUTPUTS[0], OUTPUTS[2], OUTPUTS[3]] {
+        for activation in Activation::ALL {
+            problems.push(Problem::new(&[31, 6, 5], activation, output, 21, activation != Activation::Tanh));
+        }
+    }
+    problems.push(Problem::new(&[31, 5], Activation::Identity, OUTPUTS[1], 21, false));
+    let mut wanted = Vec::new();
+    for problem in &problems {
+        for difference in DIFFERENCES {
+            for step_size in STEPS {
+                wanted.push((problem, difference, step_size, problem.difference(difference, step_size)));
+            }
+        }
+    }
+    let mut wrong = Vec::new();
+    for mut device in all() {
+        for (problem, difference, step_size, wanted) in &wanted {
+            let options = GradientOptions { difference: *difference, ..numerical(*step_size) };
+            let got = device.with(|backend| problem.gradient(backend, options));
+            let told = problem.wrong(&got.gradient, wanted, ROUNDING);
+            wrong.extend(
+                told.into_iter().map(|told| format!("{}: {difference:?}, h = {step_size}: {told}", device.name)),
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{} tensors are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// None of the quotients passes for another, nor for itself at a larger step.
+#[test]
+fn differences_do_not_pass_for_each_other() {
+    let problem = Problem::new(&[31, 6, 5], Activation::Tanh, OUTPUTS[0], 21, true);
+    let mut device = cpu(2);
+    let backend = device.backend.as_mut();
+    for asked in DIFFERENCES {
+        let wanted = problem.difference(asked, 0.5);
+        for given in DIFFERENCES {
+            let got = problem.gradient(backend, GradientOptions { difference: given, ..numerical(0.5) }).gradient;
+            let wrong = problem.wrong(&got, &wanted, ROUNDING).len();
+            assert_eq!(wrong, if given == asked { 0 } else { 4 }, "{given:?} as {asked:?}");
+        }
+        let other = problem.gradient(backend, GradientOptions { difference: asked, ..numerical(0.6) }).gradient;
+        assert_eq!(problem.wrong(&other, &wanted, ROUNDING).len(), 4, "{asked:?} at another step");
+    }
+}
+
+#[test]
+fn a_forward_difference_has_no_even_curve() {
+    let problem = Problem::new(&[31, 6, 5], Activation::Tanh, OUTPUTS[0], 21, true);
+    let options = GradientOptions { difference: Difference::Forward, probes: Probes::Curve, ..numerical(0.1) };
+    let mut device = cpu(1);
+    let refused = batch_gradient(device.backend.as_mut(), &problem.network, &problem.inputs, &problem.targets, options);
+    assert!(refused.is_err(), "it must not be taken for the central one");
 }
 
 /// A two-layer ReLU network of which hidden unit `j` has, for sample `j`, a pre-activation of exactly 0 (`j` even) or

@@ -71,6 +71,22 @@ impl Op {
                 }
                 check.writes(&[op.out.span()]);
             }
+            Self::MovedAffine(op) => {
+                let (inputs, units, sets) = (op.weight.rows, op.weight.columns, op.places.len);
+                check.that(inputs > 0 && units > 0, || "a layer without inputs or units".into());
+                check.that(sets > 0 && op.out.rows.is_multiple_of(sets), || {
+                    format!("{} rows are no whole number of {sets} sets", op.out.rows)
+                });
+                check.that(op.inputs.rows == op.out.rows || op.inputs.rows * sets == op.out.rows, || {
+                    format!("{} rows of inputs for {sets} sets and {} rows", op.inputs.rows, op.out.rows)
+                });
+                check.shape("the inputs", op.inputs, op.inputs.rows, inputs);
+                check.shape("the bias", op.bias, 1, units);
+                check.shape("the values", op.values, 1, sets);
+                check.shape("the result", op.out, op.out.rows, units);
+                check.reads(&[op.inputs.span(), op.weight.span(), op.bias.span(), op.places.span(), op.values.span()]);
+                check.writes(&[op.out.span()]);
+            }
             Self::Activate(op) => {
                 check.shape("the result", op.out, op.x.rows, op.x.columns);
                 check.reads(&[op.x.span()]);

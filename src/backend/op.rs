@@ -59,6 +59,25 @@ impl Matmul {
     }
 }
 
+/// A layer of many literal forward passes: `out[n * M + k] = b + x W`, where of the parameters one element has another
+/// value in set `k`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MovedAffine {
+    /// `[N, I]`, the same for all sets of a sample, or `[N * M, I]`.
+    pub inputs: Tensor,
+    /// `[I, U]`
+    pub weight: Tensor,
+    /// `[1, U]`
+    pub bias: Tensor,
+    /// `[M]`: the moved element of each set, `i * U + j` of the weight, `I * U + j` of the bias, and no element of this
+    /// layer beyond.
+    pub places: Words,
+    /// `[1, M]`: its value.
+    pub values: Tensor,
+    /// `[N * M, U]`
+    pub out: Tensor,
+}
+
 /// `out = phi(x)`, element by element.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Activate {
@@ -284,7 +303,9 @@ pub struct ProbedLayer {
 ///
 /// `E(s) = (C(s) - C(-s)) / s` is even in `s`. It is measured at `s_m = s_max sqrt((1 + cos(pi (2m + 1) / 2q)) / 2)`,
 /// `s_max = h range[n]`, and written as Chebyshev coefficients in `2 (s / s_max)^2 - 1`, times `1 / 2N`:
-/// `coefficients[m * N + n, j]`. With `features` (see [`CurveFeatures`]) one matrix product gives the gradient.
+/// `coefficients[(q - 1 - m) * N + n, j]`. With `features` (see [`CurveFeatures`]) one matrix product gives the gradient.
+/// The highest order comes first, since its terms are the smallest: added to a finished sum of order 0 they would be
+/// rounded away, all of them in the same direction.
 ///
 /// `errors[n, j]` is the check: an estimate of what the polynomial misses, as a share of the curve's own scale
 /// (`sum_k |dL/da_k| |next[j, k]|` times the slope of the activation; GELU's is `Phi(a) + a density(a)` and passes
@@ -321,7 +342,7 @@ pub fn spare_pairs(nodes: usize) -> usize {
     }
 }
 
-/// `out[m * N + n, i] = x T_m(2 (x / range[n])^2 - 1)` with `x = x[n, i]` and `T_m` the Chebyshev polynomials.
+/// `out[(q - 1 - m) * N + n, i] = x T_m(2 (x / range[n])^2 - 1)` with `x = x[n, i]` and `T_m` the Chebyshev polynomials.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CurveFeatures {
     /// `[N, I]`
@@ -633,6 +654,7 @@ operations! {
     Gather => "gather",
     OneHot => "one_hot",
     Matmul => "matmul",
+    MovedAffine => "moved_affine",
     Activate => "activate",
     ActivationGradient => "activation_gradient",
     Softmax => "softmax",

@@ -9,9 +9,11 @@ use super::samples::Samples;
 use super::values::StepSize;
 use crate::Result;
 use crate::backend::Backend;
+use crate::device::DeviceKind;
 use crate::gradient::{
     ErrorEstimate, GradientOptions, LiteralOptions, LiteralQuotients, Method, Rounding, all_parameters, balanced_steps,
-    literal_cost, literal_floor, literal_quotients, literal_rounding, measured_gradient, truncation_estimates,
+    device_literal_quotients, literal_cost, literal_floor, literal_quotients, literal_rounding, measured_gradient,
+    truncation_estimates,
 };
 use crate::network::Network;
 use crate::report::{self, Counter, count, duration, significant};
@@ -27,6 +29,16 @@ pub(super) struct Request {
     pub(super) quiet: bool,
 }
 
+/// Which parameters of which network, and at which steps.
+struct Loop<'a> {
+    network: &'a Network,
+    samples: &'a Samples,
+    options: GradientOptions,
+    threads: Option<usize>,
+    /// A step for every tensor, where they were chosen.
+    steps: Option<Vec<f32>>,
+}
+
 /// The literal gradient of every parameter.
 pub(super) fn gradient(
     backend: &mut dyn Backend,
@@ -35,41 +47,14 @@ pub(super) fn gradient(
     request: &Request,
     interrupt: &Interrupt,
 ) -> Result<Found> {
-    let source = samples.source();
     let options = request.quotient.gradient_options(Method::Numerical);
-    let loss =
-        measured_gradient(backend, network, &source, GradientOptions { method: Method::Backprop, ..options }, None)?
-            .loss;
-    let steps = match request.quotient.step_size() {
-        StepSize::Fixed(_) => None,
-        StepSize::Auto => {
-            let rounding = Rounding::OfLosses(literal_floor(loss.into(), 1.0));
-            Some(balanced_steps(backend, network, &source, options, rounding)?)
-        }
-    };
+    let mut work = Loop { network, samples, options, threads: request.threads, steps: None };
+    if request.quotient.step_size() == StepSize::Auto {
+        work.steps = Some(work.balanced(backend)?);
+    }
     let places = all_parameters(network);
-    let step_of = |place: usize| match &steps {
-        None => options.step_size,
-        Some(steps) => {
-            let tensors = network.layout.tensors().zip(steps);
-            tensors.filter(|(tensor, _)| tensor.range().contains(&place)).map(|(_, &step)| step).fold(0.0, f32::max)
-        }
-    };
-    let run = |places: &[usize], watch: &(dyn Fn(u64) -> bool + Sync)| -> Result<LiteralQuotients> {
-        let mut all = LiteralQuotients { loss: f64::NAN, quotients: Vec::new(), loss_evaluations: 0 };
-        for part in places.chunk_by(|&a, &b| step_of(a) == step_of(b)) {
-            let step_size = part.first().map_or(options.step_size, |&place| step_of(place));
-            let how = LiteralOptions { difference: options.difference, step_size, threads: request.threads };
-            let before = all.quotients.len() as u64;
-            let found = literal_quotients(network, &source, part, how, &|done| watch(before + done))?;
-            all.loss = found.loss;
-            all.loss_evaluations += found.loss_evaluations;
-            all.quotients.extend(found.quotients);
-        }
-        Ok(all)
-    };
-    announce(network, samples, &places, request, interrupt, &run)?;
-    let timed = || -> Result<(LiteralQuotients, f64)> {
+    work.announce(backend, &places, request, interrupt)?;
+    let timed = |backend: &mut dyn Backend| -> Result<(LiteralQuotients, f64)> {
         let counter = (!request.quiet).then(|| Counter::new("parameter", places.len() as u64));
         let begun = Instant::now();
         let watch = |done: u64| {
@@ -78,12 +63,12 @@ pub(super) fn gradient(
             }
             !interrupt.asked()
         };
-        let found = run(&places, &watch)?;
+        let found = work.run(backend, &places, &watch)?;
         Ok((found, begun.elapsed().as_secs_f64()))
     };
-    let (found, mut seconds) = timed()?;
+    let (found, mut seconds) = timed(backend)?;
     if let Some(repeat) = request.repeat {
-        let mut times = (0..repeat.max(1)).map(|_| Ok(timed()?.1)).collect::<Result<Vec<_>>>()?;
+        let mut times = (0..repeat.max(1)).map(|_| Ok(timed(backend)?.1)).collect::<Result<Vec<_>>>()?;
         times.sort_by(f64::total_cmp);
         seconds = 0.5 * (times[(times.len() - 1) / 2] + times[times.len() / 2]);
     }
@@ -91,16 +76,7 @@ pub(super) fn gradient(
     for (&place, &quotient) in places.iter().zip(&found.quotients) {
         gradient[place] = quotient;
     }
-    // What the quotient leaves out is the same however it is computed; the fast one tells it at once.
-    let mut estimates = Vec::new();
-    for (index, tensor) in network.layout.tensors().enumerate() {
-        let step_size = step_of(tensor.offset);
-        let options = GradientOptions { step_size, ..options };
-        let fast = measured_gradient(backend, network, &source, options, None)?.gradient;
-        let truncation = truncation_estimates(backend, network, &source, options, &fast)?;
-        let rounding = literal_rounding(network, &source, &tensor, &gradient, options.difference, step_size)?;
-        estimates.push(ErrorEstimate { truncation: truncation.get(index).copied().unwrap_or(f64::NAN), rounding });
-    }
+    let estimates = work.estimates(backend, &gradient)?;
     Ok(Found {
         loss: found.loss,
         seconds,
@@ -108,37 +84,115 @@ pub(super) fn gradient(
         probes: None,
         gradient,
         estimates,
-        steps,
+        steps: work.steps,
     })
 }
 
-/// Says what a long run will cost, measured on a few parameters.
-fn announce(
-    network: &Network,
-    samples: &Samples,
-    places: &[usize],
-    request: &Request,
-    interrupt: &Interrupt,
-    run: &dyn Fn(&[usize], &(dyn Fn(u64) -> bool + Sync)) -> Result<LiteralQuotients>,
-) -> Result<()> {
-    if request.quiet {
-        return Ok(());
+impl Loop<'_> {
+    /// Steps at which truncation is in balance with the rounding of losses.
+    fn balanced(&self, backend: &mut dyn Backend) -> Result<Vec<f32>> {
+        let source = self.samples.source();
+        let forward_pass = GradientOptions { method: Method::Backprop, ..self.options };
+        let loss = f64::from(measured_gradient(backend, self.network, &source, forward_pass, None)?.loss);
+        let each = match backend.info().kind {
+            DeviceKind::Cpu => literal_floor(loss, 1.0),
+            // A loss in float32, and a mean of them.
+            _ => f64::from(f32::EPSILON) * loss.abs(),
+        };
+        balanced_steps(backend, self.network, &source, self.options, Rounding::OfLosses(each))
     }
-    let few = &places[..places.len().min(16)];
-    let begun = Instant::now();
-    run(few, &|_| !interrupt.asked())?;
-    let expected = begun.elapsed().as_secs_f64() / few.len() as f64 * places.len() as f64;
-    if expected > LONG {
-        let difference = request.quotient.difference;
-        let losses = (places.len() * difference.points().len()) as u64;
-        let work = significant(literal_cost(network, samples.len(), difference) * 1e-9);
-        report::note(&format!(
-            "literal  {} losses of {} samples, {work} thousand million multiply-adds: about {}; --method numerical \
-             gives the same quotients at once",
-            count(losses),
-            count(samples.len() as u64),
-            duration(expected),
-        ));
+
+    fn step_of(&self, place: usize) -> f32 {
+        let steps = self.steps.iter().flatten();
+        let mut tensors = self.network.layout.tensors().zip(steps);
+        tensors.find(|(tensor, _)| tensor.range().contains(&place)).map_or(self.options.step_size, |(_, &step)| step)
     }
-    Ok(())
+
+    /// The quotients of these parameters, in order: in float64 on the CPU, in float32 on an adapter.
+    fn run(
+        &self,
+        backend: &mut dyn Backend,
+        places: &[usize],
+        watch: &(dyn Fn(u64) -> bool + Sync),
+    ) -> Result<LiteralQuotients> {
+        let mut all = LiteralQuotients { loss: f64::NAN, quotients: Vec::new(), loss_evaluations: 0 };
+        let source = self.samples.source();
+        let by_step = places.chunk_by(|&a, &b| self.steps.is_none() || self.step_of(a) == self.step_of(b));
+        for part in by_step {
+            let step_size = part.first().map_or(self.options.step_size, |&place| self.step_of(place));
+            let how = LiteralOptions { difference: self.options.difference, step_size, threads: self.threads };
+            let before = all.quotients.len() as u64;
+            let watch = |done| watch(before + done);
+            let found = match backend.info().kind {
+                DeviceKind::Cpu => literal_quotients(self.network, &source, part, how, &watch)?,
+                _ => device_literal_quotients(backend, self.network, &source, part, how, &watch)?,
+            };
+            all.loss = found.loss;
+            all.loss_evaluations += found.loss_evaluations;
+            all.quotients.extend(found.quotients);
+        }
+        Ok(all)
+    }
+
+    /// What the quotients leave out is the same however they are computed, and the fast gradient tells it at once; what
+    /// rounding cost is the distance of some of them to quotients that do not cancel.
+    fn estimates(&self, backend: &mut dyn Backend, gradient: &[f64]) -> Result<Vec<ErrorEstimate>> {
+        let source = self.samples.source();
+        let mut known: Option<(f32, Vec<f64>)> = None;
+        let mut estimates = Vec::new();
+        for (index, tensor) in self.network.layout.tensors().enumerate() {
+            let step_size = self.step_of(tensor.offset);
+            let (_, truncation) = match known.take().filter(|(step, _)| *step == step_size) {
+                Some(same) => known.insert(same),
+                None => {
+                    let options = GradientOptions { step_size, ..self.options };
+                    let fast = measured_gradient(backend, self.network, &source, options, None)?.gradient;
+                    let truncation = truncation_estimates(backend, self.network, &source, options, &fast)?;
+                    known.insert((step_size, truncation))
+                }
+            };
+            let truncation = truncation.get(index).copied().unwrap_or(f64::NAN);
+            let difference = self.options.difference;
+            let rounding = literal_rounding(self.network, &source, &tensor, gradient, difference, step_size)?;
+            estimates.push(ErrorEstimate { truncation, rounding });
+        }
+        Ok(estimates)
+    }
+
+    /// Says what a long run will cost, measured on a few parameters.
+    fn announce(
+        &self,
+        backend: &mut dyn Backend,
+        places: &[usize],
+        request: &Request,
+        interrupt: &Interrupt,
+    ) -> Result<()> {
+        if request.quiet {
+            return Ok(());
+        }
+        let few = match backend.info().kind {
+            DeviceKind::Cpu => &places[..places.len().min(16)],
+            // As many as go into a run; and one run before, in which drivers compile.
+            _ => &places[..places.len().min(512)],
+        };
+        if backend.info().kind != DeviceKind::Cpu {
+            self.run(backend, few, &|_| !interrupt.asked())?;
+        }
+        let begun = Instant::now();
+        self.run(backend, few, &|_| !interrupt.asked())?;
+        let expected = begun.elapsed().as_secs_f64() / few.len() as f64 * places.len() as f64;
+        if expected > LONG {
+            let difference = self.options.difference;
+            let losses = (places.len() * difference.points().len()) as u64;
+            let work = significant(literal_cost(self.network, self.samples.len(), difference) * 1e-9);
+            report::note(&format!(
+                "literal  {} losses of {} samples, {work} thousand million multiply-adds: about {}; --method numerical \
+                 gives the same quotients at once",
+                count(losses),
+                count(self.samples.len() as u64),
+                duration(expected),
+            ));
+        }
+        Ok(())
+    }
 }

@@ -22,7 +22,7 @@ pub enum Rounding {
 }
 
 /// The range in which steps are chosen.
-const STEPS: std::ops::RangeInclusive<f64> = 1e-6..=0.1;
+const STEPS: std::ops::RangeInclusive<f64> = 1e-8..=0.1;
 
 /// Truncation is to be this share of rounding.
 const SHARE: f64 = 0.25;

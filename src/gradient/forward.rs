@@ -124,15 +124,24 @@ impl Forward {
                 bias: Some(network.bias(layer)),
                 out,
             })?;
-            if let Some(&activations) = self.activations.get(layer) {
-                recording.push(Activate { activation: network.architecture.activation, x: out, out: activations })?;
-            }
-        }
-        let logits = self.pre_activations[network.architecture.layers() - 1];
-        if self.outputs != logits {
-            recording.push(Softmax { x: logits, logarithm: false, out: self.outputs })?;
+            self.record_activation(recording, network, layer)?;
         }
         Ok(())
+    }
+
+    /// Records what follows a layer's pre-activations: its activation, or the outputs.
+    pub(super) fn record_activation(
+        &self,
+        recording: &mut Recording,
+        network: &NetworkTensors,
+        layer: usize,
+    ) -> Result<()> {
+        let x = self.pre_activations[layer];
+        match self.activations.get(layer) {
+            Some(&out) => recording.push(Activate { activation: network.architecture.activation, x, out }),
+            None if self.outputs != x => recording.push(Softmax { x, logarithm: false, out: self.outputs }),
+            None => Ok(()),
+        }
     }
 
     /// Records each sample's loss and their mean, which goes to row `cursor` of `losses`.
@@ -147,18 +156,28 @@ impl Forward {
         losses: Tensor,
         cursor: Words,
     ) -> Result<()> {
+        self.record_sample_losses(recording, network, batch)?;
+        recording.push(Mean { x: self.sample_losses, out: losses, cursor })
+    }
+
+    /// Records each sample's loss.
+    pub(super) fn record_sample_losses(
+        &self,
+        recording: &mut Recording,
+        network: &NetworkTensors,
+        batch: &Batch,
+    ) -> Result<()> {
         let (y, targets, out) = (self.outputs, Targets::Classes(batch.targets), self.sample_losses);
         match (network.architecture.output, self.log_outputs) {
             (OutputLoss::CrossEntropy { epsilon }, Some(logarithms)) => {
                 let logits = self.pre_activations[network.architecture.layers() - 1];
                 recording.push(Softmax { x: logits, logarithm: true, out: logarithms })?;
-                recording.push(CrossEntropy { y: logarithms, logarithm: true, targets, epsilon, out })?;
+                recording.push(CrossEntropy { y: logarithms, logarithm: true, targets, epsilon, out })
             }
             (OutputLoss::CrossEntropy { epsilon }, None) => {
-                recording.push(CrossEntropy { y, logarithm: false, targets, epsilon, out })?;
+                recording.push(CrossEntropy { y, logarithm: false, targets, epsilon, out })
             }
-            _ => recording.push(SumOfSquares { y, targets, out })?,
+            _ => recording.push(SumOfSquares { y, targets, out }),
         }
-        recording.push(Mean { x: out, out: losses, cursor })
     }
 }

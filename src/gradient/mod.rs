@@ -14,6 +14,7 @@ mod exact;
 mod forward;
 mod incremental;
 mod literal;
+mod literal_device;
 mod numerical;
 mod source;
 mod stencil;
@@ -28,6 +29,7 @@ pub use estimate::{ErrorEstimate, error_estimates, rounding_estimates, truncatio
 pub use forward::{Batch, Forward, NetworkTensors};
 pub use incremental::incremental_quotients;
 pub use literal::{LiteralOptions, LiteralQuotients, all_parameters, literal_cost, literal_floor, literal_quotients};
+pub use literal_device::device_literal_quotients;
 pub use source::BatchSource;
 pub use step::{GradientOptions, GradientStep, MAX_DIRECTIONS};
 

@@ -1,6 +1,6 @@
 //! Cases of matrix products and long sums.
 
-use gpu_train::backend::{ColumnSums, Matmul, Mean};
+use gpu_train::backend::{ColumnSums, Matmul, Mean, MovedAffine};
 
 use crate::suite::Cases;
 use crate::support::draw::Draw;
@@ -50,6 +50,15 @@ pub(crate) fn add(cases: &mut Cases) {
         }
         .into())
     });
+    for (samples, inputs, units, sets) in
+        [(1, 1, 1, 1), (3, 7, 5, 4), (5, 31, 10, 6), (2, 257, 33, 7), (1, 70_001, 2, 3)]
+    {
+        for own in [false, true] {
+            let name =
+                format!("{sets} sets of {inputs} to {units}, {samples} samples{}", if own { " each" } else { "" });
+            cases.add("moved_affine", name, move |memory| moved(memory, [samples, inputs, units, sets], own));
+        }
+    }
     for (rows, steps, cursor) in [(1, 1, 0), (7, 3, 2), (33, 5, 0), (100, 500, 499), (257, 2, 1), (70_001, 2, 0)] {
         for whole in [true, false] {
             let kind = if whole { "whole numbers" } else { "fractions" };
@@ -78,6 +87,33 @@ pub(crate) fn add(cases: &mut Cases) {
             });
         }
     }
+}
+
+/// Sets in which a weight, a bias, or nothing is moved.
+fn moved(
+    memory: &mut crate::support::memory::Memory,
+    [samples, inputs, units, sets]: [usize; 4],
+    own: bool,
+) -> gpu_train::Result<gpu_train::backend::Op> {
+    let mut draw = Draw::new(23);
+    let rows = if own { samples * sets } else { samples };
+    let mut x = draw.reals(rows * inputs, 1.5);
+    x[0] = 1.25;
+    let places = |set: usize| match set % 3 {
+        0 => draw.below((inputs * units) as u32),
+        1 => (inputs * units) as u32 + draw.below(units as u32),
+        _ => u32::MAX,
+    };
+    let places: Vec<u32> = (0..sets).map(places).collect();
+    Ok(MovedAffine {
+        inputs: memory.tensor(&x, rows, inputs)?,
+        weight: memory.tensor(&draw.reals(inputs * units, 1.5), inputs, units)?,
+        bias: memory.tensor(&draw.reals(units, 1.5), 1, units)?,
+        places: memory.words(&places)?,
+        values: memory.tensor(&draw.reals(sets, 40.0), 1, sets)?,
+        out: memory.result(samples * sets, units)?,
+    }
+    .into())
 }
 
 fn product(

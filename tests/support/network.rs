@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use gpu_train::gradient::Difference;
 use gpu_train::network::{Activation, Network, OutputLoss};
 
 use super::reference::{activate, loss_gradient, sample_loss, slope, softmax};
@@ -119,6 +120,38 @@ impl Reference {
                 let below = moved.loss(inputs, targets);
                 moved.parameters[index] = value;
                 gradient[index] = (above - below) / (2.0 * h);
+            }
+        }
+        gradient
+    }
+
+    /// Another quotient, as the textbooks print it, for one parameter after the other.
+    pub(crate) fn literal_difference(
+        &self,
+        inputs: &[f64],
+        targets: &[u32],
+        difference: Difference,
+        h: f64,
+    ) -> Vec<f64> {
+        let mut moved = self.clone();
+        let mut gradient = vec![0.0; self.parameters.len()];
+        for layer in &self.layers {
+            for index in layer.weight.clone().chain(layer.bias.clone()) {
+                let value = self.parameters[index];
+                let mut f = |by: f64| {
+                    moved.parameters[index] = value + by;
+                    moved.loss(inputs, targets)
+                };
+                gradient[index] = match difference {
+                    Difference::Central => (f(h) - f(-h)) / (2.0 * h),
+                    Difference::Forward => (f(h) - f(0.0)) / h,
+                    Difference::FivePoint => (f(-2.0 * h) - 8.0 * f(-h) + 8.0 * f(h) - f(2.0 * h)) / (12.0 * h),
+                    Difference::Richardson => {
+                        let half = (f(h / 2.0) - f(-h / 2.0)) / h;
+                        (4.0 * half - (f(h) - f(-h)) / (2.0 * h)) / 3.0
+                    }
+                };
+                moved.parameters[index] = value;
             }
         }
         gradient

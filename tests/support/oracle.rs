@@ -43,6 +43,7 @@ pub(crate) fn outputs(op: &Op) -> Vec<Place> {
         Op::Gather(op) => vec![Floats(op.inputs), Words(op.targets)],
         Op::OneHot(op) => vec![Floats(op.out)],
         Op::Matmul(op) => vec![Floats(op.out)],
+        Op::MovedAffine(op) => vec![Floats(op.out)],
         Op::Activate(op) => vec![Floats(op.out)],
         Op::ActivationGradient(op) => vec![Floats(op.gradient)],
         Op::Softmax(op) => vec![Floats(op.out)],
@@ -102,6 +103,26 @@ pub(crate) fn expect(op: &Op, before: &Contents, after: &Contents) -> Vec<Expect
             let values = product(&a, &b, &bias);
             let magnitudes = product(&absolute(&a), &absolute(&b), &absolute(&bias));
             vec![Expected::floats("out", op.out, values, sum(terms, magnitudes, [&a, &b, &bias]))]
+        }
+        Op::MovedAffine(op) => {
+            let (inputs, units, sets) = (op.weight.rows, op.weight.columns, op.places.len);
+            let (x, weight, bias, moved) = (floats(op.inputs), floats(op.weight), floats(op.bias), floats(op.values));
+            let places = before.words(op.places);
+            let (mut values, mut magnitudes) = (Vec::new(), Vec::new());
+            for row in 0..op.out.rows {
+                let sample = if op.inputs.rows == op.out.rows { row } else { row / sets };
+                let mut parameters = [weight.clone(), bias.clone()].concat();
+                if let Some(parameter) = parameters.get_mut(places[row % sets] as usize) {
+                    *parameter = moved[row % sets];
+                }
+                for unit in 0..units {
+                    let terms = (0..inputs).map(|i| x[sample * inputs + i] * parameters[i * units + unit]);
+                    let terms: Vec<f64> = terms.chain([parameters[inputs * units + unit]]).collect();
+                    values.push(terms.iter().sum());
+                    magnitudes.push(absolute(&terms).iter().sum());
+                }
+            }
+            vec![Expected::floats("out", op.out, values, sum(inputs, magnitudes, [&x, &weight, &bias]))]
         }
         Op::Activate(op) => {
             let values = floats(op.x).into_iter().map(|a| reference::activate(op.activation, a)).collect();
@@ -243,7 +264,7 @@ pub(crate) fn expect(op: &Op, before: &Contents, after: &Contents) -> Vec<Expect
             let nodes = op.out.rows / op.x.rows;
             let range = op.range.map_or_else(|| vec![1.0; op.x.rows], floats);
             let (mut values, mut magnitudes) = (Vec::new(), Vec::new());
-            for m in 0..nodes {
+            for m in (0..nodes).rev() {
                 for (row, range) in rows(&floats(op.x), op.x.columns).zip(&range) {
                     for x in row {
                         let place = 2.0 * (x / range) * (x / range) - 1.0;

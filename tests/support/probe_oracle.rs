@@ -74,7 +74,7 @@ pub(crate) fn curve(op: &ProbeCurve, before: &Contents, after: &Contents) -> Vec
             strict.push(plausible);
             lenient.push(plausible_error(&probe, s_max, &curve, got, OVERLOOKED_MOST));
             for (m, value) in curve.into_iter().enumerate() {
-                let place = (m * samples + sample) * probes.units + unit;
+                let place = ((op.nodes - 1 - m) * samples + sample) * probes.units + unit;
                 // A curve that is not trusted leaves nothing for the product with the features.
                 let trusted = got <= f64::from(op.tolerance);
                 coefficients[place] = if trusted { value / (2 * samples) as f64 } else { 0.0 };

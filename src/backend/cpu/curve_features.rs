@@ -10,8 +10,9 @@ pub(super) fn run(op: &CurveFeatures, view: &View<'_>, worker: &mut Worker<'_>) 
     let x = view.floats(op.x);
     let range = op.range.map(|range| view.floats(range));
     let share = worker.share(samples, 1);
-    for order in 0..op.out.rows / samples {
-        let first = order * samples;
+    let orders = op.out.rows / samples;
+    for order in 0..orders {
+        let first = (orders - 1 - order) * samples;
         // SAFETY: this worker's rows of each block, each taken once.
         let out = unsafe { view.floats_mut(op.out, (first + share.start) * columns..(first + share.end) * columns) };
         for (out, n) in out.chunks_exact_mut(columns).zip(share.clone()) {

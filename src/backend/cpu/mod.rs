@@ -23,6 +23,7 @@ mod math;
 mod matmul;
 mod mean;
 mod memory;
+mod moved_affine;
 mod nonzeros;
 mod normal;
 mod one_hot;
@@ -227,6 +228,7 @@ fn execute(op: &Op, view: &View<'_>, worker: &mut Worker<'_>) {
         Op::Gather(op) => gather::run(op, view, worker),
         Op::OneHot(op) => one_hot::run(op, view, worker),
         Op::Matmul(op) => matmul::run(op, view, worker),
+        Op::MovedAffine(op) => moved_affine::run(op, view, worker),
         Op::Activate(op) => activate::run(op, view, worker),
         Op::ActivationGradient(op) => activation_gradient::run(op, view, worker),
         Op::Softmax(op) => softmax::run(op, view, worker),

@@ -289,6 +289,7 @@ impl Task {
                     let curves = op.layer.pre_activations.len();
                     curves * op.nodes * (op.layer.y.columns + 2) * FUNCTION
                 }
+                Op::MovedAffine(op) => 2 * op.out.len() * op.inputs.columns,
                 Op::Perturb(op) => 4 * op.out.len(),
                 Op::BatchMatmul(op) => 2 * op.out.len() * op.a.columns,
                 Op::Shift(op) => op.out.len(),

@@ -27,7 +27,7 @@ pub(super) fn run(op: &ProbeCurve, view: &View<'_>, worker: &mut Worker<'_>) {
     let errors = unsafe { view.floats_mut(op.errors, range.clone()) };
     let mut coefficients: [&mut [f32]; MAX_NODES] = Default::default();
     for (order, coefficients) in coefficients.iter_mut().take(op.nodes).enumerate() {
-        let first = order * samples * units;
+        let first = (op.nodes - 1 - order) * samples * units;
         // SAFETY: this worker's samples in each block, each taken once.
         *coefficients = unsafe { view.floats_mut(op.coefficients, first + range.start..first + range.end) };
     }

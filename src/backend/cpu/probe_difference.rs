@@ -22,9 +22,10 @@ pub(super) fn run(op: &ProbeDifference, view: &View<'_>, worker: &mut Worker<'_>
     let errors = unsafe { view.floats_mut(op.errors, numbers.clone()) };
     let mut coefficients: [&mut [f32]; MAX_NODES] = Default::default();
     for (order, coefficients) in coefficients.iter_mut().take(chunk.nodes).enumerate() {
+        let block = chunk.nodes - 1 - order;
         // SAFETY: this worker's curves in each block, each taken once.
         *coefficients =
-            unsafe { view.floats_mut(op.coefficients, order * len + numbers.start..order * len + numbers.end) };
+            unsafe { view.floats_mut(op.coefficients, block * len + numbers.start..block * len + numbers.end) };
     }
     let layer = Layer {
         op,

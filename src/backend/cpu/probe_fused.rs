@@ -80,7 +80,8 @@ pub(super) fn run(op: &ProbeFused, view: &View<'_>, worker: &mut Worker<'_>) {
     let errors = unsafe { view.floats_mut(op.difference.errors, numbers.clone()) };
     let mut coefficients: [&mut [f32]; MAX_NODES] = Default::default();
     for (order, coefficients) in coefficients.iter_mut().take(chunk.nodes).enumerate() {
-        let range = order * len + numbers.start..order * len + numbers.end;
+        let block = chunk.nodes - 1 - order;
+        let range = block * len + numbers.start..block * len + numbers.end;
         // SAFETY: this worker's curves in each block, each taken once.
         *coefficients = unsafe { view.floats_mut(op.difference.coefficients, range) };
     }

@@ -8,8 +8,8 @@ use super::dispatches;
 use crate::backend::op::{
     Activate, ActivationGradient, Advance, Argmax, BatchMatmul, ColumnSums, CountCorrect, CrossEntropy, CurveFeatures,
     DirectionalGradient, Directions, Fill, Gather, LossDifferences, LossGradient, MAX_NODES, Matmul, Mean, Measure,
-    OneHot, Op, Perturb, PreciseAffine, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer, RowRange, Rule, Shift,
-    Softmax, SumOfSquares, Targets, Update,
+    MovedAffine, OneHot, Op, Perturb, PreciseAffine, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer, RowRange, Rule,
+    Shift, Softmax, SumOfSquares, Targets, Update,
 };
 use crate::backend::tensor::{BufferId, Bytes, Tensor, Words};
 use crate::network::{Activation, OutputLoss};
@@ -92,6 +92,11 @@ fn every_operation() -> Vec<Op> {
             Matmul { a: x, transpose_a: false, b: tensor(len, 2), transpose_b: false, bias: None, out: tensor(2, 2) }
                 .into(),
         );
+        for inputs in [x, tensor(6, len)] {
+            let (weight, places) = (tensor(len, 2), words(3));
+            let (bias, values) = (tensor(1, 2), tensor(1, 3));
+            ops.push(MovedAffine { inputs, weight, bias, places, values, out: tensor(6, 2) }.into());
+        }
         for logarithm in [false, true] {
             ops.push(Softmax { x, logarithm, out: x }.into());
             for targets in [Targets::Classes(words(2)), Targets::OneHot(x)] {

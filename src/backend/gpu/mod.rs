@@ -28,6 +28,7 @@ mod loss_differences;
 mod loss_gradient;
 mod matmul;
 mod mean;
+mod moved_affine;
 mod one_hot;
 mod perturb;
 mod precise_affine;
@@ -178,6 +179,7 @@ fn dispatches(op: &Op, class: DeviceClass) -> Vec<Dispatch> {
         Op::Gather(op) => gather::dispatches(op, class),
         Op::OneHot(op) => one_hot::dispatches(op, class),
         Op::Matmul(op) => matmul::dispatches(op, class),
+        Op::MovedAffine(op) => moved_affine::dispatches(op, class),
         Op::Activate(op) => activate::dispatches(op, class),
         Op::ActivationGradient(op) => activation_gradient::dispatches(op, class),
         Op::Softmax(op) => softmax::dispatches(op, class),
