@@ -2,9 +2,6 @@
 // an estimate of what that misses. One invocation a curve; `ProbeCurve` in src/backend/op.rs says what is computed.
 
 override WORKGROUP: u32;
-// Pairs of points on each curve, and spare ones that check it.
-override NODES: u32;
-override CHECKS: u32;
 // Whether there are ranges; without them they are 1.
 override RANGED: bool;
 
@@ -18,8 +15,6 @@ struct Parameters {
     // 1 / 2N
     scale: f32,
     tolerance: f32,
-    // Eight floats are two of these: the nodes' positions, the rows of the transform, the spare pairs' positions,
-    // and the polynomials at each of those.
     nodes: array<vec4<f32>, 26>,
 }
 
@@ -32,26 +27,10 @@ struct Parameters {
 @group(0) @binding(6) var<storage, read_write> errors: array<f32>;
 @group(0) @binding(7) var<uniform> parameters: Parameters;
 
-fn position(node: u32) -> f32 {
-    return parameters.nodes[node / 4u][node % 4u];
-}
-
-fn transform(order: u32, node: u32) -> f32 {
-    return parameters.nodes[2u + order * 2u + node / 4u][node % 4u];
-}
-
-fn spare_position(check: u32) -> f32 {
-    return parameters.nodes[18u][check];
-}
-
-fn spare_polynomial(check: u32, order: u32) -> f32 {
-    return parameters.nodes[20u + check * 2u + order / 4u][order % 4u];
-}
-
 // A bound of s^2 C''' / 6 C' over the curve, from the largest derivatives of the activation and of the loss.
 fn bound(probe: Probe, unit: Unit, reach: f32) -> f32 {
     let scale = slope_scale(unit);
-    let bend = scale * probe.spread;
+    let bend = scale * spread_of(probe);
     let loss = select(bend * bend, 0.0, OUTPUT == 2u);
     var activation = 0.0;
     if ACTIVATION == 1u || ACTIVATION == 5u {
@@ -76,16 +55,6 @@ fn size_of(probe: Probe, unit: Unit) -> f32 {
         sum += abs(gradient) * abs(weight(probe, k));
     }
     return 2.0 * parameters.scale * slope_scale(unit) * sum;
-}
-
-// The larger of what the spare pairs saw and of what the first coefficient left out would be, if it shrinks from the
-// last one as that shrank from the one before.
-fn estimate(last: f32, before: f32, missed: f32, size: f32) -> f32 {
-    let smallest = 1.17549435e-38;
-    let ratio = min(last / max(before, smallest), 1.0);
-    let worst = max(last * ratio, missed);
-    // Float32 noise is no sign of anything.
-    return select(worst / max(size, smallest), 0.0, max(last, missed) <= 4e-7 * size);
 }
 
 @compute @workgroup_size(WORKGROUP)

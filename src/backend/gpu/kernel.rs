@@ -1,7 +1,8 @@
 //! What a dispatch is, as data: one shader with its constants, the ranges it is given and the size of its grid.
 //! A kernel's own file turns an operation into one or more of these; nothing here or there touches a device.
 
-use crate::backend::op::ProbedLayer;
+use crate::backend::nodes::Nodes;
+use crate::backend::op::{ProbeChunk, ProbedLayer};
 use crate::backend::tensor::Span;
 use crate::network::{Activation, OutputLoss};
 
@@ -114,6 +115,33 @@ pub(crate) fn layer_constants(layer: &ProbedLayer) -> Vec<(&'static str, f64)> {
         ("OUTPUT", output_code(layer.output).0),
         ("DIRECT", if layer.next.is_none() { 1.0 } else { 0.0 }),
     ]
+}
+
+/// The constants of the kernels that measure curves at so many pairs of points, and the tables that end their parameters.
+pub(crate) fn node_constants(count: usize) -> ([(&'static str, f64); 2], Vec<f32>) {
+    let nodes = Nodes::new(count);
+    let mut spare = [0.0; 8];
+    for (position, check) in spare.iter_mut().zip(&nodes.checks) {
+        *position = check.position;
+    }
+    let polynomials = nodes.checks.iter().flat_map(|check| &check.polynomials);
+    let tables = nodes.position.iter().chain(nodes.transform.as_flattened()).chain(&spare).chain(polynomials);
+    ([("NODES", nodes.count as f64), ("CHECKS", nodes.check_count as f64)], tables.copied().collect())
+}
+
+/// The constants of the kernels that follow probes through hidden layers, and what their parameters begin with.
+pub(crate) fn chunk_constants(chunk: &ProbeChunk) -> (Vec<(&'static str, f64)>, Vec<f32>) {
+    // Three terms of a series are all there is up to a move of 1/256: with steps so small, all but the largest weights stay
+    // below that.
+    const SHORT: f32 = 3e-4;
+    let (nodes, tables) = node_constants(chunk.nodes);
+    let mut constants = vec![
+        ("WORKGROUP", WORKGROUP.into()),
+        ("ACTIVATION", activation_code(chunk.activation)),
+        ("SHORT", f64::from(u8::from(chunk.step_size <= SHORT))),
+    ];
+    constants.extend(nodes);
+    (constants, tables)
 }
 
 /// The weights behind a layer; where there are none, something that can be bound.

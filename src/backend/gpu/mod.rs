@@ -32,9 +32,12 @@ mod moved_affine;
 mod one_hot;
 mod perturb;
 mod precise_affine;
+mod probe_behind;
 mod probe_curve;
+mod probe_difference;
 mod probe_list;
 mod probe_single;
+mod probe_through;
 mod row_range;
 mod shift;
 mod softmax;
@@ -199,7 +202,9 @@ fn dispatches(op: &Op, class: DeviceClass) -> Vec<Dispatch> {
         Op::ProbeList(op) => probe_list::dispatches(op, class),
         Op::PreciseAffine(op) => precise_affine::dispatches(op, class),
         Op::ProbeSingle(op) => probe_single::dispatches(op, class),
-        Op::ProbeBehind(_) | Op::ProbeThrough(_) | Op::ProbeDifference(_) => Vec::new(),
+        Op::ProbeBehind(op) => probe_behind::dispatches(op, class),
+        Op::ProbeThrough(op) => probe_through::dispatches(op, class),
+        Op::ProbeDifference(op) => probe_difference::dispatches(op, class),
         Op::Perturb(op) => perturb::dispatches(op, class),
         Op::BatchMatmul(op) => batch_matmul::dispatches(op, class),
         Op::Shift(op) => shift::dispatches(op, class),

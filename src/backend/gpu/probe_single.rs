@@ -44,7 +44,16 @@ fn probe(op: &ProbeSingle, gradient: Tensor, bias: bool, share: usize, [first, e
     parameters.extend([inputs, stride, first, end].map(|word| word as u32));
     Dispatch {
         name: "probe_single",
-        source: shader!("probe_single", "grid", "numerics", "activations", "loss_slope", "loss_change"),
+        source: shader!(
+            "probe_single",
+            "grid",
+            "numerics",
+            "activations",
+            "units",
+            "loss_slope",
+            "loss_change",
+            "unit_moves"
+        ),
         constants,
         bindings: vec![
             Binding::Read(op.precise.unwrap_or(layer.pre_activations).span()),
