@@ -193,6 +193,52 @@ fn steps_between_the_usual_ones() {
     demand_quotients(&unbounded, &[3e-4, 3e-3, 0.02, 0.1, 0.25, 0.7]);
 }
 
+/// Two to four hidden layers: what is behind a probed unit is followed through all of them.
+#[test]
+fn deep_networks() {
+    let mut problems = Vec::new();
+    for activation in Activation::ALL {
+        for (output, images) in [(OUTPUTS[0], true), (OUTPUTS[1], false), (OUTPUTS[2], true), (OUTPUTS[3], true)] {
+            problems.push(Problem::new(&[31, 7, 6, 5], activation, output, 21, images));
+        }
+        problems.push(Problem::new(&[23, 6, 9, 5, 4], activation, OUTPUTS[0], 11, true));
+        problems.push(Problem::new(&[13, 5, 6, 4, 5, 3], activation, OUTPUTS[0], 9, true));
+    }
+    // More classes, and more units, than are worked on side by side.
+    problems.push(Problem::new(&[9, 33, 18, 13], Activation::Tanh, OUTPUTS[0], 5, true));
+    let mut wrong = Vec::new();
+    for mut device in all() {
+        for problem in &problems {
+            // What float32 loses in the forward pass, back-propagation loses as well: four times its error.
+            let options = GradientOptions { method: Method::Backprop, ..numerical(1e-4) };
+            let backprop = device.with(|backend| problem.gradient(backend, options)).gradient;
+            let allowed = (4.0 * problem.largest_relative_error(&backprop, &problem.derivative())).max(1e-6);
+            assert!(allowed < 1e-5, "{}: {}: {allowed:e}", device.name, problem.name);
+            for step_size in STEPS {
+                let got = device.with(|backend| problem.gradient(backend, numerical(step_size)));
+                let told = problem.wrong(&got.gradient, &problem.quotient(step_size), allowed);
+                wrong.extend(told.into_iter().map(|told| format!("{}: h = {step_size}: {told}", device.name)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} tensors are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// One chunk or many, the result is the same to the bit.
+#[test]
+fn memory_changes_nothing() {
+    let problem = Problem::new(&[23, 16, 9, 5, 4], Activation::Tanh, OUTPUTS[0], 11, true);
+    for mut device in all() {
+        for step_size in [1e-4, 0.5] {
+            let [ample, scarce] = [None, Some(1 << 12)].map(|memory| {
+                let options = GradientOptions { memory, ..numerical(step_size) };
+                device.with(|backend| problem.gradient(backend, options)).gradient
+            });
+            assert!(ample == scarce, "{}: h = {step_size}: the budget of memory changes the gradient", device.name);
+        }
+    }
+}
+
 #[test]
 fn images_of_17_by_13_in_7_classes() {
     let problems = [OutputLoss::SumOfSquares, OutputLoss::SoftmaxSumOfSquares]

@@ -7,6 +7,7 @@
 //! probed by the host, parameter by parameter.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::exact;
 use super::forward::{Batch, Forward, NetworkTensors, view};
@@ -157,12 +158,11 @@ impl DeepProbe {
         if let Some(range) = self.range {
             recording.push(RowRange { x: inputs, out: range })?;
         }
-        let curves = self.samples * self.units;
         let widest = around.network.architecture.sizes[self.layer + 2..].iter().copied().max().unwrap_or(1);
         let pairs = nodes + spare_pairs(nodes);
         let most = (self.room / (2 * pairs * widest)).clamp(1, self.kinks.rows);
-        for first in (0..curves).step_by(most) {
-            self.record_chunk(recording, around, nodes, curve, first, most.min(curves - first))?;
+        for chunk in chunks(self.samples, self.units, most) {
+            self.record_chunk(recording, around, nodes, curve, chunk)?;
         }
         let (weight, bias) = self.gradients(around);
         curve.record_products(recording, inputs, weight, bias)?;
@@ -187,9 +187,9 @@ impl DeepProbe {
         around: &Surroundings<'_>,
         nodes: usize,
         curve: &CurveTensors,
-        first: usize,
-        count: usize,
+        curves: Range<usize>,
     ) -> Result<()> {
+        let (first, count) = (curves.start, curves.len());
         let (network, forward) = (around.network, around.forward);
         let sizes = &network.architecture.sizes;
         let chunk = ProbeChunk {
@@ -387,6 +387,19 @@ impl DeepProbe {
     }
 }
 
+/// The curves in chunks of at most `most`: whole samples where they fit, else parts of one, cut where sixteenths of it are,
+/// so that the same curves are worked on side by side whatever the budget is.
+fn chunks(samples: usize, units: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    const TOGETHER: usize = 16;
+    let whole = (most / units).max(1);
+    let part = if most >= units { units } else { (most / TOGETHER * TOGETHER).max(most.min(TOGETHER)) };
+    (0..samples).step_by(whole).flat_map(move |n| {
+        let (start, end) = (n * units, (n + whole).min(samples) * units);
+        let step = if whole > 1 || part == units { end - start } else { part };
+        (start..end).step_by(step).map(move |first| first..(first + step).min(end))
+    })
+}
+
 /// The next number of pairs that is worth trying.
 fn next_nodes(nodes: usize) -> usize {
     match nodes {
@@ -418,4 +431,23 @@ fn largest_column(weight: &[f32], columns: usize) -> f64 {
     }
     // What float32 may have rounded off is less than a thousandth.
     1.001 * f64::from(sums.into_iter().fold(0.0, f32::max))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_hold_every_curve_once_and_keep_within_the_budget() {
+        for (samples, units) in [(1, 1), (7, 5), (3, 33), (2, 100)] {
+            for most in [1, 5, 16, 40, 99, 1_000] {
+                let mut next = 0;
+                for chunk in chunks(samples, units, most) {
+                    assert!(chunk.start == next && !chunk.is_empty() && chunk.len() <= most, "{chunk:?} of {most}");
+                    next = chunk.end;
+                }
+                assert_eq!(next, samples * units);
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! must tell from sound ones.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod deep;
 mod directional;
 mod elements;
 mod losses;
@@ -148,6 +149,22 @@ const MISTAKES: &[(&str, &str, Rewrite)] = &[
         Op::ProbeSingle(op) => {
             let mut op = *op;
             op.layer.step_size *= 1.01;
+            Some(vec![op.into()])
+        }
+        _ => None,
+    }),
+    ("probe_behind", "the next curves", |op| match op {
+        Op::ProbeBehind(op) if op.chunk.first > 0 => {
+            let mut op = *op;
+            op.chunk.first -= 1;
+            Some(vec![op.into()])
+        }
+        _ => None,
+    }),
+    ("probe_difference", "a step larger by one in a hundred", |op| match op {
+        Op::ProbeDifference(op) => {
+            let mut op = *op;
+            op.chunk.step_size *= 1.01;
             Some(vec![op.into()])
         }
         _ => None,

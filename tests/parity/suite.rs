@@ -40,6 +40,7 @@ pub(crate) fn all_cases() -> Vec<Case> {
     crate::losses::add(&mut cases);
     crate::training::add(&mut cases);
     crate::probes::add(&mut cases);
+    crate::deep::add(&mut cases);
     crate::directional::add(&mut cases);
     cases.0
 }

@@ -1,6 +1,7 @@
 //! What the tests on devices share: float64 references, tolerances with reasons, devices, and faulty devices.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod deep_oracle;
 pub(crate) mod devices;
 pub(crate) mod directional_oracle;
 pub(crate) mod draw;

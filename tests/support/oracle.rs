@@ -3,6 +3,7 @@
 use gpu_train::backend::{Op, Targets, Tensor, Words};
 use gpu_train::network::{Activation, OutputLoss};
 
+use super::deep_oracle;
 use super::directional_oracle;
 use super::memory::Contents;
 use super::probe_oracle;
@@ -63,6 +64,9 @@ pub(crate) fn outputs(op: &Op) -> Vec<Place> {
         Op::ProbeList(op) => vec![Words(op.counts), Words(op.list), Words(op.totals), Floats(op.largest)],
         Op::PreciseAffine(op) => vec![Floats(op.out)],
         Op::ProbeSingle(op) => vec![Floats(op.weight_gradient), Floats(op.bias_gradient)],
+        Op::ProbeBehind(op) => vec![Floats(op.out), Floats(op.kinks)],
+        Op::ProbeThrough(op) => vec![Floats(op.x), Floats(op.kinks)],
+        Op::ProbeDifference(op) => vec![Floats(op.coefficients), Floats(op.errors)],
         Op::Perturb(op) => vec![Floats(op.out)],
         Op::BatchMatmul(op) => vec![Floats(op.out)],
         Op::Shift(op) => vec![Floats(op.out)],
@@ -303,6 +307,9 @@ pub(crate) fn expect(op: &Op, before: &Contents, after: &Contents) -> Vec<Expect
         }
         Op::PreciseAffine(op) => probe_oracle::precise(op, before),
         Op::ProbeSingle(op) => probe_oracle::single(op, before),
+        Op::ProbeBehind(op) => deep_oracle::behind(op, before, after),
+        Op::ProbeThrough(op) => deep_oracle::through(op, before, after),
+        Op::ProbeDifference(op) => deep_oracle::difference(op, before, after),
         Op::Perturb(op) => directional_oracle::perturb(op, before),
         Op::BatchMatmul(op) => directional_oracle::batch_matmul(op, before),
         Op::Shift(op) => directional_oracle::shift(op, before),

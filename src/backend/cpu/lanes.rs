@@ -2,6 +2,8 @@
 //! not be whole vectors long; so rows are read a little beyond their end, and written in an order in which whatever is
 //! written beyond the end of one is written again.
 
+use std::ops::Range;
+
 use super::math::{LANES, Lanes};
 
 /// The first elements, up to a whole vector; what is not there is 0.
@@ -29,5 +31,16 @@ pub(super) fn store(lanes: &Lanes, to: &mut [f32]) {
                 *to = lane;
             }
         }
+    }
+}
+
+/// Writes some of the lanes from the start of a slice on.
+#[inline(always)]
+pub(super) fn store_some(lanes: &Lanes, which: Range<usize>, to: &mut [f32]) {
+    if which == (0..LANES) {
+        return store(lanes, to);
+    }
+    for (to, &lane) in to.iter_mut().zip(&lanes[which]) {
+        *to = lane;
     }
 }

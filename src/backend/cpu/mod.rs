@@ -14,6 +14,7 @@ mod directional_gradient;
 mod estimate;
 mod fill;
 mod gather;
+mod groups;
 mod lanes;
 mod listed;
 mod loss_change;

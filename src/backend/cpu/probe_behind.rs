@@ -2,9 +2,8 @@
 //!
 //! Floor for `R` rows of `V` units: `R V` changes, about 12 operations each where they are small, and as many stores.
 
-use std::ops::Range;
-
 use super::behind::Behind;
+use super::groups::{Group, Groups};
 use super::lanes::load;
 use super::loss_change::{Shift, Units};
 use super::math::LANES;
@@ -18,7 +17,9 @@ use crate::network::Activation;
 pub(super) fn run(op: &ProbeBehind, view: &View<'_>, worker: &mut Worker<'_>) {
     let chunk = &op.chunk;
     let width = op.behind.columns;
-    let share = worker.share(chunk.count, LANES);
+    let groups = Groups::of(chunk, worker);
+    let numbers = groups.numbers();
+    let share = numbers.start.saturating_sub(chunk.first)..numbers.end.saturating_sub(chunk.first);
     // SAFETY: this worker's curves, taken once.
     let kinks = unsafe { view.floats_mut(op.kinks, share.clone()) };
     let (a, weight) = (view.floats(chunk.pre_activations), view.floats(op.weight));
@@ -31,7 +32,7 @@ pub(super) fn run(op: &ProbeBehind, view: &View<'_>, worker: &mut Worker<'_>) {
         // SAFETY: this worker's rows of each pair, each taken once.
         let out = unsafe { view.floats_mut(op.out, rows) };
         let pair = Pair { chunk, position, a, range, weight, marks: pair == 0 };
-        follow(&pair, share.clone(), &mut behind, kinks, out);
+        follow(&pair, &groups, &mut behind, kinks, out);
     }
 }
 
@@ -49,39 +50,28 @@ struct Pair<'a> {
 
 vectorized! {
     /// The rows of some curves.
-    fn follow(pair: &Pair<'_>, curves: Range<usize>, behind: &mut Behind<'_>, kinks: &mut [f32], out: &mut [f32]) = body
+    fn follow(pair: &Pair<'_>, groups: &Groups, behind: &mut Behind<'_>, kinks: &mut [f32], out: &mut [f32]) = body
 }
 
 #[inline(always)]
-fn body<F: Float>(pair: &Pair<'_>, curves: Range<usize>, behind: &mut Behind<'_>, kinks: &mut [f32], out: &mut [f32]) {
-    let (chunk, units, width) = (pair.chunk, pair.chunk.pre_activations.columns, behind.width());
-    for group in curves.clone().step_by(LANES) {
-        let number = chunk.first + group;
-        let count = LANES.min(curves.end - group);
+fn body<F: Float>(pair: &Pair<'_>, groups: &Groups, behind: &mut Behind<'_>, kinks: &mut [f32], out: &mut [f32]) {
+    let (chunk, width) = (pair.chunk, behind.width());
+    let start = groups.numbers().start;
+    for Group { sample, unit: first, number, lanes } in groups.iter() {
         let a = load(&pair.a[number..]);
-        let mut reach = [chunk.step_size; LANES];
-        if let Some(range) = pair.range {
-            for (lane, reach) in reach.iter_mut().enumerate().take(count) {
-                *reach *= range[(number + lane) / units];
-            }
-        }
+        let reach = chunk.step_size * pair.range.map_or(1.0, |range| range[sample]);
         let unit = Units::new::<F>(chunk.activation, a);
         // No closure here: it would not be compiled for the vector unit.
-        let mut s = [[0.0; LANES]; 2];
-        for lane in 0..LANES {
-            s[0][lane] = reach[lane] * pair.position;
-            s[1][lane] = -s[0][lane];
-        }
+        let s = reach * pair.position;
         let changes = [
-            unit.change::<F>(&Shift::new::<F>(chunk.activation, s[0])),
-            unit.change::<F>(&Shift::new::<F>(chunk.activation, s[1])),
+            unit.change::<F>(&Shift::new::<F>(chunk.activation, [s; LANES])),
+            unit.change::<F>(&Shift::new::<F>(chunk.activation, [-s; LANES])),
         ];
-        for lane in 0..count {
-            let (sample, j) = ((number + lane) / units, (number + lane) % units);
-            behind.turn_to::<F>(sample);
-            let weight = &pair.weight[j * width..(j + 1) * width];
-            let at = group + lane - curves.start;
-            let mut kink = chunk.activation == Activation::Relu && a[lane].abs() <= reach[lane];
+        behind.turn_to::<F>(sample);
+        for lane in lanes {
+            let weight = &pair.weight[(first + lane) * width..][..width];
+            let at = number + lane - start;
+            let mut kink = chunk.activation == Activation::Relu && a[lane].abs() <= reach;
             for (side, change) in changes.iter().enumerate() {
                 let row = &mut out[(2 * at + side) * width..][..width];
                 for (x, w) in row.iter_mut().zip(weight) {

@@ -1,8 +1,7 @@
 //! From the logits' moves to the loss curves. See `shaders/probe_difference.wgsl`.
 
-use std::ops::Range;
-
 use super::estimate::{Polynomial, sizes};
+use super::groups::{Group, Groups};
 use super::lanes::{load, store};
 use super::loss_change::{Moves, Sample};
 use super::loss_gradient;
@@ -16,8 +15,8 @@ use crate::backend::op::{MAX_NODES, ProbeDifference};
 pub(super) fn run(op: &ProbeDifference, view: &View<'_>, worker: &mut Worker<'_>) {
     let chunk = &op.chunk;
     let (len, classes) = (chunk.pre_activations.len(), op.y.columns);
-    let share = worker.share(chunk.count, LANES);
-    let numbers = chunk.first + share.start..chunk.first + share.end;
+    let groups = Groups::of(chunk, worker);
+    let numbers = groups.numbers();
     // SAFETY: this worker's curves, taken once.
     let errors = unsafe { view.floats_mut(op.errors, numbers.clone()) };
     let mut coefficients: [&mut [f32]; MAX_NODES] = Default::default();
@@ -36,7 +35,7 @@ pub(super) fn run(op: &ProbeDifference, view: &View<'_>, worker: &mut Worker<'_>
         targets: view.words(op.targets),
         range: chunk.range.map(|range| view.floats(range)),
     };
-    read(&layer, share, worker.scratch(classes), &mut coefficients, errors);
+    read(&layer, &groups, worker.scratch(classes), &mut coefficients, errors);
 }
 
 /// What all curves share.
@@ -93,7 +92,7 @@ vectorized! {
     /// The polynomials of some curves of the chunk; `gradient` has room for the classes.
     fn read(
         layer: &Layer<'_>,
-        curves: Range<usize>,
+        groups: &Groups,
         gradient: &mut [f32],
         coefficients: &mut [&mut [f32]; MAX_NODES],
         errors: &mut [f32],
@@ -103,20 +102,17 @@ vectorized! {
 #[inline(always)]
 fn body<F: Float>(
     layer: &Layer<'_>,
-    curves: Range<usize>,
+    groups: &Groups,
     gradient: &mut [f32],
     coefficients: &mut [&mut [f32]; MAX_NODES],
     errors: &mut [f32],
 ) {
     let (op, chunk, nodes) = (layer.op, &layer.op.chunk, &layer.nodes);
-    let (units, classes) = (chunk.pre_activations.columns, op.y.columns);
+    let classes = op.y.columns;
     let scale = 0.5 / chunk.pre_activations.rows as f32;
-    let mut at = curves.start;
-    while at < curves.end {
-        // Curves of one sample.
-        let number = chunk.first + at;
-        let n = number / units;
-        let count = LANES.min(curves.end - at).min((n + 1) * units - number);
+    let start = groups.numbers().start;
+    for Group { sample: n, number, lanes, .. } in groups.iter() {
+        let (count, at) = (lanes.len(), number + lanes.start - chunk.first);
         let y = &layer.y[n * classes..(n + 1) * classes];
         let target = layer.targets[n] as usize;
         let sample = Sample::new(op.output, y, target);
@@ -136,12 +132,11 @@ fn body<F: Float>(
             polynomial.add::<F>(nodes, pair, factor, &difference);
         }
         let error = polynomial.errors(nodes, &size, &load(&layer.kinks[at..at + count]));
-        let place = at - curves.start;
+        let place = chunk.first + at - start;
         store(&error, &mut errors[place..place + count]);
         for (order, coefficients) in coefficients.iter_mut().enumerate().take(nodes.count) {
             let kept = polynomial.kept(order, &error, op.tolerance);
             store(&kept, &mut coefficients[place..place + count]);
         }
-        at += count;
     }
 }

@@ -3,10 +3,9 @@
 //!
 //! Floor for `P` curves, `V` units behind and `C` classes: `2 P V (C + 3)` multiply-adds a pair of points, 16 at a time.
 
-use std::ops::Range;
-
 use super::estimate::{Polynomial, sizes};
-use super::lanes::{load, store};
+use super::groups::{Group, Groups};
+use super::lanes::{load, store, store_some};
 use super::loss_change::{Moves, Sample, Shift, Units, largest_magnitude};
 use super::loss_gradient;
 use super::math::{LANES, Lanes, SMALL, map};
@@ -74,8 +73,8 @@ pub(super) fn transpose(weight: Tensor, transposed: Tensor, view: &View<'_>, wor
 pub(super) fn run(op: &ProbeFused, view: &View<'_>, worker: &mut Worker<'_>) {
     let chunk = &op.behind.chunk;
     let (len, classes, width) = (chunk.pre_activations.len(), op.next.columns, op.next.rows);
-    let share = worker.share(chunk.count, LANES);
-    let numbers = chunk.first + share.start..chunk.first + share.end;
+    let groups = Groups::of(chunk, worker);
+    let numbers = groups.numbers();
     // SAFETY: this worker's curves, taken once.
     let errors = unsafe { view.floats_mut(op.difference.errors, numbers.clone()) };
     let mut coefficients: [&mut [f32]; MAX_NODES] = Default::default();
@@ -100,7 +99,7 @@ pub(super) fn run(op: &ProbeFused, view: &View<'_>, worker: &mut Worker<'_>) {
         targets: view.words(op.difference.targets),
     };
     let mut memory = Memory { gradient, moves, series };
-    follow(&layer, numbers, &mut memory, &mut coefficients, errors);
+    follow(&layer, &groups, &mut memory, &mut coefficients, errors);
 }
 
 /// What all curves share.
@@ -133,7 +132,7 @@ vectorized! {
     /// Some curves.
     fn follow(
         layer: &Layer<'_>,
-        numbers: Range<usize>,
+        groups: &Groups,
         memory: &mut Memory<'_>,
         coefficients: &mut [&mut [f32]; MAX_NODES],
         errors: &mut [f32],
@@ -143,22 +142,19 @@ vectorized! {
 #[inline(always)]
 fn body<F: Float>(
     layer: &Layer<'_>,
-    numbers: Range<usize>,
+    groups: &Groups,
     memory: &mut Memory<'_>,
     coefficients: &mut [&mut [f32]; MAX_NODES],
     errors: &mut [f32],
 ) {
     let (chunk, output) = (&layer.op.behind.chunk, layer.op.difference.output);
-    let (units, classes, nodes) = (chunk.pre_activations.columns, layer.op.next.columns, &layer.nodes);
+    let (classes, nodes) = (layer.op.next.columns, &layer.nodes);
     let scale = 0.5 / chunk.pre_activations.rows as f32;
     let unmoved = Shift::new::<F>(chunk.activation, [0.0; LANES]);
     let (mut reach, mut shifts) = (f32::NAN, [[unmoved; 2]; MAX_NODES + MAX_CHECKS]);
     let mut at_hand = usize::MAX;
-    let mut number = numbers.start;
-    while number < numbers.end {
-        // Neighbouring units of one sample.
-        let (n, first) = (number / units, number % units);
-        let count = LANES.min(numbers.end - number).min(units - first);
+    let start = groups.numbers().start;
+    for Group { sample: n, unit: first, number, lanes } in groups.iter() {
         if at_hand != n {
             at_hand = n;
             keep_series::<F>(layer, n, memory.series);
@@ -199,13 +195,12 @@ fn body<F: Float>(
             polynomial.add::<F>(nodes, pair, factor, &difference);
         }
         let error = polynomial.errors(nodes, &size, &kinked);
-        let place = number - numbers.start;
-        store(&error, &mut errors[place..place + count]);
+        let place = number + lanes.start - start;
+        store_some(&error, lanes.clone(), &mut errors[place..]);
         for (order, coefficients) in coefficients.iter_mut().enumerate().take(nodes.count) {
             let kept = polynomial.kept(order, &error, layer.op.difference.tolerance);
-            store(&kept, &mut coefficients[place..place + count]);
+            store_some(&kept, lanes.clone(), &mut coefficients[place..]);
         }
-        number += count;
     }
 }
 

@@ -56,6 +56,14 @@ pub(super) struct Worker<'a> {
     scratch: &'a mut Vec<f32>,
 }
 
+impl<'a> Worker<'a> {
+    /// Part `index` of `count`.
+    #[cfg(test)]
+    pub(super) fn part(index: usize, count: usize, scratch: &'a mut Vec<f32>) -> Self {
+        Self { index, count, scratch }
+    }
+}
+
 impl Worker<'_> {
     /// Whether it is the part that does what is too little to share.
     pub(super) fn is_first(&self) -> bool {

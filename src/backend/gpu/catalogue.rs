@@ -8,8 +8,8 @@ use super::dispatches;
 use crate::backend::op::{
     Activate, ActivationGradient, Advance, Argmax, BatchMatmul, ColumnSums, CountCorrect, CrossEntropy, CurveFeatures,
     DirectionalGradient, Directions, Fill, Gather, LossDifferences, LossGradient, MAX_NODES, Matmul, Mean, Measure,
-    MovedAffine, OneHot, Op, Perturb, PreciseAffine, ProbeCurve, ProbeList, ProbeSingle, ProbedLayer, RowRange, Rule,
-    Shift, Softmax, SumOfSquares, Targets, Update,
+    MovedAffine, OneHot, Op, Perturb, PreciseAffine, ProbeBehind, ProbeChunk, ProbeCurve, ProbeDifference, ProbeList,
+    ProbeSingle, ProbeThrough, ProbedLayer, RowRange, Rule, Shift, Softmax, SumOfSquares, Targets, Update,
 };
 use crate::backend::tensor::{BufferId, Bytes, Tensor, Words};
 use crate::network::{Activation, OutputLoss};
@@ -127,6 +127,10 @@ fn every_operation() -> Vec<Op> {
     }
     for output in OUTPUTS {
         ops.extend(probes(Activation::Identity, output, None));
+        ops.extend(deep_probes(Activation::Sigmoid, output));
+    }
+    for activation in Activation::ALL {
+        ops.extend(deep_probes(activation, OUTPUTS[0]));
     }
     ops.extend(directional());
     ops
@@ -186,6 +190,32 @@ fn probes(activation: Activation, output: OutputLoss, next: Option<Tensor>) -> V
         ops.push(
             ProbeSingle { layer, inputs: x, precise, list, counts, weight_gradient, bias_gradient, one_sided }.into(),
         );
+    }
+    ops
+}
+
+/// Every operation that follows probes through hidden layers.
+fn deep_probes(activation: Activation, output: OutputLoss) -> Vec<Op> {
+    let (samples, units, width, classes) = (3, 2, 5, 10);
+    let mut ops = Vec::new();
+    for nodes in 1..=MAX_NODES {
+        for (range, step_size) in
+            [(None, 1e-4), (None, 0.01), (Some(tensor(samples, 1)), 1e-4), (Some(tensor(samples, 1)), 0.01)]
+        {
+            let pre_activations = tensor(samples, units);
+            let chunk =
+                ProbeChunk { activation, pre_activations, range, step_size, nodes, first: 0, count: samples * units };
+            let (behind, kinks) = (tensor(samples, width), tensor(chunk.count, 1));
+            let x = tensor(chunk.rows(), width);
+            ops.push(ProbeBehind { chunk, weight: tensor(units, width), behind, out: x, kinks }.into());
+            ops.push(ProbeThrough { chunk, behind, x, kinks }.into());
+            let (moves, y, targets) = (tensor(chunk.rows(), classes), tensor(samples, classes), words(samples));
+            let (coefficients, errors) = (tensor(nodes * samples, units), tensor(samples, units));
+            let tolerance = 1e-6;
+            ops.push(
+                ProbeDifference { chunk, moves, kinks, y, targets, output, tolerance, coefficients, errors }.into(),
+            );
+        }
     }
     ops
 }
