@@ -35,7 +35,7 @@ fn changed(activation: Activation, b: f64, x: f64, size: f64) -> (f64, f64) {
     let slope = slope_scale(activation, b).max(slope_scale(activation, b + x));
     // What float64 leaves of the subtraction; GELU is b times a share of 1, which is known to so much of 1.
     let size_of_terms = activate(activation, b).abs() + if activation == Activation::Gelu { b.abs() } else { 0.0 };
-    let floor = size_of_terms * f64::EPSILON / (CHANGE_ULPS * ULP);
+    let floor = 4.0 * size_of_terms * f64::EPSILON / (CHANGE_ULPS * ULP);
     (change, change.abs() + size * slope + floor)
 }
 
