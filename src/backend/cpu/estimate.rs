@@ -51,9 +51,9 @@ impl Polynomial {
                 let [before, last] = [nodes.count - 2, nodes.count - 1].map(|order| self.result[order][lane].abs());
                 error[lane] = estimate(last, before, self.missed[lane], size[lane]);
             }
-            if kinks[lane] > 0.0 || !self.result[0][lane].is_finite() {
-                error[lane] = f32::INFINITY;
-            }
+            let is_finite = self.result[0][lane].abs() < f32::INFINITY;
+            let refused = (kinks[lane] > 0.0) | !is_finite;
+            error[lane] = if refused { f32::INFINITY } else { error[lane] };
         }
         error
     }

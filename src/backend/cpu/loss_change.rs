@@ -163,33 +163,41 @@ impl Units {
         d
     }
 
-    /// How large the slope is before anything in it cancels, and so what rounding and checks are a share of: only
+    /// How large the slopes are before anything in them cancels, and so what rounding and checks are a share of: only
     /// GELU's is a difference, `Phi(a) + a density(a)`, which passes through 0 near -0.75.
     #[inline(always)]
-    pub(super) fn slope_scale(&self, lane: usize) -> f32 {
-        match self.activation {
-            Activation::Gelu => self.value[lane] + self.a[lane].abs() * self.rest[lane],
-            _ => self.slope[lane],
+    pub(super) fn slope_scales(&self) -> Lanes {
+        let mut scales = self.slope;
+        if self.activation == Activation::Gelu {
+            for lane in 0..LANES {
+                scales[lane] = self.value[lane] + self.a[lane].abs() * self.rest[lane];
+            }
         }
+        scales
     }
 
-    /// The largest second and third derivatives within `reach` of `a`, as shares of [`Units::slope_scale`].
+    /// The largest second and third derivatives within `reach` of `a`, as shares of [`Units::slope_scales`].
     #[inline(always)]
-    pub(super) fn bends<F: Float>(&self, lane: usize, reach: f32) -> (f32, f32) {
+    pub(super) fn bends<F: Float>(&self, reach: f32) -> [Lanes; 2] {
         match self.activation {
             // z (1 - z) (1 - 2 z), z (1 - z) (1 - 6 z + 6 z^2); softplus has the sigmoid as its slope.
-            Activation::Sigmoid | Activation::Softplus => (1.0, 1.0),
-            Activation::Tanh => (2.0, 4.0),
+            Activation::Sigmoid | Activation::Softplus => [[1.0; LANES], [1.0; LANES]],
+            Activation::Tanh => [[2.0; LANES], [4.0; LANES]],
             Activation::Gelu => {
                 // (2 - a^2) and (a^3 - 4 a) times the density, either of which is 0 somewhere: so each part by size,
                 // at the end where it is largest.
-                let (least, most) = ((self.a[lane].abs() - reach).max(0.0), self.a[lane].abs() + reach);
-                let density = normal::normal::<F>(least).1;
-                let square = most * most;
-                let scale = self.slope_scale(lane).max(f32::MIN_POSITIVE);
-                ((2.0 + square) * density / scale, (square + 4.0) * most * density / scale)
+                let (scales, mut bends) = (self.slope_scales(), [[0.0; LANES]; 2]);
+                for lane in 0..LANES {
+                    let (least, most) = ((self.a[lane].abs() - reach).max(0.0), self.a[lane].abs() + reach);
+                    let density = normal::normal::<F>(least).1;
+                    let square = most * most;
+                    let scale = scales[lane].max(f32::MIN_POSITIVE);
+                    bends[0][lane] = (2.0 + square) * density / scale;
+                    bends[1][lane] = (square + 4.0) * most * density / scale;
+                }
+                bends
             }
-            Activation::Relu | Activation::Identity => (0.0, 0.0),
+            Activation::Relu | Activation::Identity => [[0.0; LANES], [0.0; LANES]],
         }
     }
 }
@@ -396,8 +404,8 @@ mod tests {
         for a in (-60..=60).map(|step| step as f32 * 0.1) {
             for reach in [1e-4f32, 1e-2, 0.5] {
                 let units = Units::new::<Separate>(Activation::Gelu, [a; LANES]);
-                let scale = f64::from(units.slope_scale(0));
-                let (second, third) = units.bends::<Separate>(0, reach);
+                let scale = f64::from(units.slope_scales()[0]);
+                let [second, third] = units.bends::<Separate>(reach).map(|bends| bends[0]);
                 for share in (-50..=50).map(|step| f64::from(step) / 50.0) {
                     let u = f64::from(a) + share * f64::from(reach);
                     let wanted = [(2.0 - u * u) * density(u), (u * u * u - 4.0 * u) * density(u)].map(f64::abs);

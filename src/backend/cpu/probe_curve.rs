@@ -272,12 +272,20 @@ impl Group<'_> {
         (result, missed)
     }
 
-    /// What one pair of nodes may miss, as a share of the curve's scale.
+    /// What one pair of nodes may miss, as a share of the curve's scale: a bound of `s^2 C''' / 6 C'`, from the largest
+    /// derivatives of the activation and of the loss. Each derivative of the loss by the unit's output brings a factor of at
+    /// most the spread of its weights. `C'` is taken by [`Units::slope_scales`], which is what the curve's scale is made of.
     #[inline(always)]
     fn bounds<F: Float>(&self, reach: f32, a: &Lanes, result: &Lanes) -> Lanes {
+        let ([second, third], scales) = (self.unit.bends::<F>(reach), self.unit.slope_scales());
+        let spread = load(&self.curves.spread[self.first..]);
+        // A loss that is a parabola in every logit bends no more.
+        let of_loss = if self.curves.raw { 0.0 } else { 1.0 };
         let mut error = [0.0; LANES];
         for lane in 0..LANES {
-            error[lane] = self.bound::<F>(reach, lane);
+            let bend = scales[lane] * spread[lane];
+            let derivatives = F::mul_add(bend, F::mul_add(of_loss, bend, 3.0 * second[lane]), third[lane]);
+            error[lane] = reach * reach / 6.0 * derivatives;
         }
         self.refuse(reach, a, result, &mut error);
         error
@@ -301,9 +309,9 @@ impl Group<'_> {
                 sum[lane] = F::mul_add(gradient.abs(), w[lane].abs(), sum[lane]);
             }
         }
-        let mut error = [0.0; LANES];
+        let (scales, mut error) = (self.unit.slope_scales(), [0.0; LANES]);
         for lane in 0..LANES {
-            let scale = 2.0 * self.curves.scale * self.unit.slope_scale(lane) * sum[lane];
+            let scale = 2.0 * self.curves.scale * scales[lane] * sum[lane];
             error[lane] = estimate(result[count - 1][lane].abs(), result[count - 2][lane].abs(), missed[lane], scale);
         }
         self.refuse(reach, a, &result[0], &mut error);
@@ -313,23 +321,13 @@ impl Group<'_> {
     /// An infinite error at a kink, and where the curve itself is not finite.
     #[inline(always)]
     fn refuse(&self, reach: f32, a: &Lanes, result: &Lanes, error: &mut Lanes) {
-        let has_kink = self.curves.op.layer.activation == Activation::Relu;
+        let kink_reach = if self.curves.op.layer.activation == Activation::Relu { reach } else { -1.0 };
         for lane in 0..LANES {
-            if (has_kink && a[lane].abs() <= reach) || !result[lane].is_finite() {
-                error[lane] = f32::INFINITY;
-            }
+            // Without a branch, and so for all lanes at once.
+            let is_finite = result[lane].abs() < f32::INFINITY;
+            let refused = (a[lane].abs() <= kink_reach) | !is_finite;
+            error[lane] = if refused { f32::INFINITY } else { error[lane] };
         }
-    }
-
-    /// A bound of `s^2 C''' / 6 C'` over the curve, from the largest derivatives of the activation and of the loss:
-    /// each derivative of the loss by the unit's output brings a factor of at most the spread of its weights. `C'` is
-    /// taken by [`Units::slope_scale`], which is what the curve's scale is made of.
-    #[inline(always)]
-    fn bound<F: Float>(&self, reach: f32, lane: usize) -> f32 {
-        let (second, third) = self.unit.bends::<F>(lane, reach);
-        let bend = self.unit.slope_scale(lane) * self.spread(lane);
-        let loss = if self.curves.raw { 0.0 } else { bend * bend };
-        reach * reach / 6.0 * (loss + 3.0 * second * bend + third)
     }
 }
 
