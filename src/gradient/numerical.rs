@@ -36,7 +36,7 @@ pub(super) struct Numerical {
 #[derive(Debug)]
 enum Layer {
     /// The logits, or units that lead to the logits.
-    Near(LayerProbe),
+    Near(Box<LayerProbe>),
     /// Units with hidden layers behind them.
     Deep(Box<DeepProbe>),
 }
@@ -152,7 +152,7 @@ impl Numerical {
                 let shape = [samples, architecture.sizes[layer], architecture.sizes[layer + 1]];
                 let activation =
                     if layer + 1 < architecture.layers() { architecture.activation } else { Activation::Identity };
-                LayerProbe::new(backend, shape, activation, bounded, &options).map(Layer::Near)
+                LayerProbe::new(backend, shape, activation, bounded, &options).map(|near| Layer::Near(Box::new(near)))
             })
             .collect::<Result<_>>()?;
         Ok(Self { layers, options, samples })
