@@ -185,7 +185,7 @@ impl Check {
         network: &Network,
         source: &BatchSource<'_>,
     ) -> Result<GradientOptions> {
-        let mut options = self.quotient.gradient_options(Method::Numerical);
+        let mut options = self.quotient.gradient_options(Method::Numerical, self.device.memory);
         if self.quotient.step_size() == StepSize::Auto {
             let steps = balanced_steps(backend, network, source, options, Rounding::OfChanges)?;
             options.step_size = steps.into_iter().fold(f32::INFINITY, f32::min);

@@ -57,7 +57,7 @@ impl Evaluate {
         if !self.output.quiet {
             report::note(&format!("device  {device}"));
         }
-        let evaluation = train::evaluate(opened.backend.as_mut(), &network, split)?;
+        let evaluation = train::evaluate(opened.backend.as_mut(), &network, split, self.device.memory)?;
         let (loss, accuracy) = (evaluation.score.loss, evaluation.score.accuracy);
         if !loss.is_finite() {
             let problem = format!("its loss on the {split_name} split is {loss}");

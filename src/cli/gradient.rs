@@ -198,7 +198,7 @@ impl Gradient {
     ) -> Result<Found> {
         let source = samples.source();
         let repeat = self.repeat.map(|repeat| repeat as usize);
-        let options = self.quotient.gradient_options(method);
+        let options = self.quotient.gradient_options(method, self.device.memory);
         let auto = self.quotient.step_size() == StepSize::Auto && method == Method::Numerical;
         let (computed, steps) = if auto {
             let steps = balanced_steps(backend, network, &source, options, Rounding::OfChanges)?;

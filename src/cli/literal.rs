@@ -47,7 +47,7 @@ pub(super) fn gradient(
     request: &Request,
     interrupt: &Interrupt,
 ) -> Result<Found> {
-    let options = request.quotient.gradient_options(Method::Numerical);
+    let options = request.quotient.gradient_options(Method::Numerical, None);
     let mut work = Loop { network, samples, options, threads: request.threads, steps: None };
     if request.quotient.step_size() == StepSize::Auto {
         work.steps = Some(work.balanced(backend)?);

@@ -27,6 +27,9 @@ pub(super) struct DeviceOptions {
     /// Threads of the CPU path; they change no bit of a result [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
+    /// Budget for data and working memory, such as 256MiB [default: what the device allows]
+    #[arg(long, value_name = "BYTES", allow_hyphen_values = true, value_parser = values::bytes)]
+    pub(super) memory: Option<u64>,
 }
 
 impl DeviceOptions {
@@ -123,12 +126,13 @@ impl QuotientOptions {
     }
 
     /// As the library takes them; a step that is still to be chosen is the default one.
-    pub(super) fn gradient_options(&self, method: Method) -> GradientOptions {
+    pub(super) fn gradient_options(&self, method: Method, memory: Option<u64>) -> GradientOptions {
         GradientOptions {
             method,
             difference: self.difference,
             step_size: self.step_size().fixed(),
             probes: self.probes,
+            memory,
             ..GradientOptions::default()
         }
     }

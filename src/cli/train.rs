@@ -15,7 +15,7 @@ use super::summary::RunSummary;
 use super::values::{self, HiddenSizes, StepSize};
 use super::{Failure, Outcome, paths};
 use crate::data::{Dataset, Sampling};
-use crate::gradient::{MAX_DIRECTIONS, Method, Objective};
+use crate::gradient::{MAX_DIRECTIONS, Method, Objective, relative_cost};
 use crate::network::{Architecture, Initialization, Network};
 use crate::report::{self, Progress, RunLog, count};
 use crate::train::checkpoint::{self, LoadedNetwork};
@@ -109,13 +109,12 @@ pub(super) struct Train {
     pub(super) data: DataOptions,
     #[command(flatten)]
     device: DeviceOptions,
-    /// Budget for data and working memory, such as 256MiB [default: what the device allows]
-    #[arg(long, value_name = "BYTES", help_heading = "Device")]
-    #[arg(allow_hyphen_values = true, value_parser = values::bytes)]
-    memory: Option<u64>,
     #[command(flatten)]
     output: OutputOptions,
 }
+
+/// How many times the work of back-propagation a numerical gradient may be before that is said.
+const DEAR: f64 = 20.0;
 
 impl Train {
     /// Trains, reports and saves; `started` is when the process began.
@@ -249,7 +248,7 @@ impl Train {
             sampling: self.sampling,
             seed: self.seed,
             eval_every: self.eval_every,
-            memory: self.memory,
+            memory: self.device.memory,
         })
     }
 
@@ -260,6 +259,14 @@ impl Train {
         let (training, testing) = (count(train.len() as u64), count(test.len() as u64));
         let told = if self.steps.or(self.epochs).is_none() { " (the default; --steps or --epochs)" } else { "" };
         let parameters = count(network.architecture.parameter_count() as u64);
+        let cost = relative_cost(&network.architecture);
+        if self.gradient == Method::Numerical && cost > DEAR {
+            let cost = report::significant(cost);
+            report::warning(&format!(
+                "behind each unit all layers are gone through: about {cost} times the work of back-propagation; \
+                 --gradient directional is the cheap numerical one, --gradient backprop the second opinion"
+            ));
+        }
         report::note(&report::pairs(&[
             ("device", record.device.to_string()),
             ("data", format!("{}: {training} training and {testing} test images of {shape}", dataset.name())),

@@ -387,6 +387,22 @@ impl DeepProbe {
     }
 }
 
+/// How many times the multiply-adds of back-propagation a numerical gradient takes, at one pair of points on each curve.
+///
+/// Behind each unit of a layer the following ones are gone through twice; with `L` hidden layers of `U` units that is about
+/// `(L - 1)(L - 2) / 2 * 4 U^3` a sample, against `6 L U^2`.
+#[must_use]
+pub fn relative_cost(architecture: &Architecture) -> f64 {
+    let sizes: Vec<f64> = architecture.sizes.iter().map(|&size| size as f64).collect();
+    let passes: f64 = sizes.windows(2).map(|pair| pair[0] * pair[1]).sum();
+    let behind = |layer: usize| -> f64 {
+        let products: f64 = sizes[layer + 2..].windows(2).map(|pair| pair[0] * pair[1]).sum();
+        2.0 * sizes[layer + 1] * (sizes[layer + 2] + products)
+    };
+    let followed: f64 = (0..architecture.layers().saturating_sub(2)).map(behind).sum();
+    1.0 + followed / (3.0 * passes)
+}
+
 /// The curves in chunks of at most `most`: whole samples where they fit, else parts of one, cut where sixteenths of it are,
 /// so that the same curves are worked on side by side whatever the budget is.
 fn chunks(samples: usize, units: usize, most: usize) -> impl Iterator<Item = Range<usize>> {

@@ -24,6 +24,7 @@ mod wide;
 pub use auto_step::{Rounding, balanced_steps, stepped_gradient};
 pub use batch::{BatchGradient, batch_gradient, measured_gradient};
 pub use check::{CheckOptions, Oracle, TensorCheck, check_gradient, literal_rounding};
+pub use deep::relative_cost;
 pub use difference::Difference;
 pub use estimate::{ErrorEstimate, error_estimates, rounding_estimates, truncation_estimates};
 pub use forward::{Batch, Forward, NetworkTensors};

@@ -28,15 +28,21 @@ pub struct SplitEvaluation {
     pub confusion: Vec<Vec<u64>>,
 }
 
-/// Evaluates `network` on a split: mean loss, accuracy and confusion matrix.
+/// Evaluates `network` on a split: mean loss, accuracy and confusion matrix. Of the split no more is on the device at a time
+/// than `memory` bytes; `None`: what the device allows.
 ///
 /// # Errors
 /// [`Error::Config`] when the split does not fit the network; or when the device fails.
-pub fn evaluate(backend: &mut dyn Backend, network: &Network, split: &Split) -> Result<SplitEvaluation> {
+pub fn evaluate(
+    backend: &mut dyn Backend,
+    network: &Network,
+    split: &Split,
+    memory: Option<u64>,
+) -> Result<SplitEvaluation> {
     check_split(network, split)?;
     let (score, predictions) = Scope::with(backend, |backend| {
         let tensors = NetworkTensors::upload(backend, network)?;
-        Evaluator::new(backend, &tensors, split, u64::MAX)?.score_and_predict(backend, split)
+        Evaluator::new(backend, &tensors, split, memory.unwrap_or(u64::MAX))?.score_and_predict(backend, split)
     })?;
     let outputs = network.architecture.outputs();
     let mut confusion = vec![vec![0; outputs]; outputs];
