@@ -42,7 +42,7 @@ pub(super) struct Plan {
 }
 
 /// Floating-point operations below which another thread is not worth calling: a few microseconds.
-const WORTH_SHARING: usize = 40_000;
+const WORTH_SHARING: usize = 20_000;
 
 /// Parts a thread: with more than one, a thread that falls behind leaves some to the others.
 const PARTS_EACH: usize = 2;

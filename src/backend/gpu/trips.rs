@@ -1,7 +1,7 @@
 //! How often one invocation goes around its loops, for the kernels that cannot be cut into several dispatches.
 
 use super::kernel::WORKGROUP;
-use crate::backend::op::{Op, ProbedLayer, spare_pairs};
+use crate::backend::op::{Op, spare_pairs};
 use crate::network::OutputLoss;
 
 /// What software drivers are trusted with: some stop silently after 65,535 trips, and count the test that ends a
@@ -15,10 +15,14 @@ pub(super) fn trips(op: &Op) -> usize {
         Op::ProbeCurve(op) => {
             // Each pair of points goes once or twice through the classes, and through the orders.
             let points = op.nodes + spare_pairs(op.nodes);
-            through_classes(&op.layer, points) + points * (op.nodes + 2)
+            through_classes(op.layer.y.columns, op.layer.output, points) + points * (op.nodes + 2)
+        }
+        Op::ProbeDifference(op) => {
+            let points = op.chunk.pairs();
+            through_classes(op.y.columns, op.output, points) + points * (op.chunk.nodes + 2)
         }
         // A list's entries are shared out over dispatches, of which each has one at least.
-        Op::ProbeSingle(op) => through_classes(&op.layer, 4),
+        Op::ProbeSingle(op) => through_classes(op.layer.y.columns, op.layer.output, 4),
         // Samples are counted and then written, by many lanes where there are many.
         Op::ProbeList(op) => {
             if op.samples <= 1_024 {
@@ -41,8 +45,8 @@ pub(super) fn trips(op: &Op) -> usize {
 }
 
 /// The trips of looking at a sample and of so many changes of its loss.
-fn through_classes(layer: &ProbedLayer, changes: usize) -> usize {
-    let passes = if layer.output == OutputLoss::SoftmaxSumOfSquares { 2 } else { 1 };
-    // The sample itself and the curve's size once each.
-    (layer.y.columns + 1) * (2 + passes * changes)
+fn through_classes(classes: usize, output: OutputLoss, changes: usize) -> usize {
+    let passes = if output == OutputLoss::SoftmaxSumOfSquares { 2 } else { 1 };
+    // The sample itself, the spread of its weights and the curve's size once each.
+    (classes + 1) * (3 + passes * changes)
 }
