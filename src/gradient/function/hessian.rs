@@ -2,9 +2,9 @@
 
 use super::evaluate::{Evaluate, Move, OneByOne, base_values, finite};
 use super::noise::rounding_noise;
-use super::steps::scale;
+use super::steps::{LARGEST, balanced_steps, nominal_steps};
 use super::{FunctionOptions, Real, StepSize};
-use crate::gradient::ErrorEstimate;
+use crate::gradient::{Difference, ErrorEstimate};
 use crate::{Error, Result};
 
 /// As of the gradient: the powers of the step behind the first one.
@@ -24,8 +24,8 @@ pub struct HessianVectorProduct<T> {
 /// The product of `f`'s second derivatives at `x` and `v`, from values of `f` alone: the central difference along `v` of
 /// central differences, `(f(x + h e + k v) - f(x - h e + k v) - f(x + h e - k v) + f(x - h e - k v)) / 4hk`.
 ///
-/// Automatic steps are the fourth root of the type's precision, times a variable's size (1 where it is 0); a fixed one
-/// is that of both differences, `k` being divided by the largest element of `v`. The difference is always this one.
+/// Automatic steps are those of the gradient, made longer as second differences want it. `k v` moves no variable by more
+/// than its step `h`. The difference is always this one, whatever the options say.
 ///
 /// # Errors
 /// As [`numerical_gradient`](super::numerical_gradient), and [`Error::Config`] if `v` has not one element a variable.
@@ -51,14 +51,31 @@ pub fn hessian_vector_product<T: Real>(
     }
     let function = OneByOne { function: |x: &[T]| vec![f(x)], threads: options.threads };
     let own = base_values(&function, x)?;
-    let steps: Vec<f64> = x.iter().map(|&x| step(x, options)).collect();
+    let of_gradient = FunctionOptions { difference: Difference::Central, ..*options };
+    let around = match options.step_size {
+        StepSize::Fixed(h) => vec![h; x.len()],
+        StepSize::Auto => nominal_steps(x, &of_gradient),
+    };
+    let (noise, noise_evaluations) = rounding_noise(&function, x, &around, &own)?;
+    let (steps, search_evaluations) = match options.step_size {
+        StepSize::Fixed(_) => (around, 0),
+        StepSize::Auto => {
+            let (mut steps, evaluations) = balanced_steps(&function, x, &own, &noise, &of_gradient)?;
+            // From the third root of the precision to the fourth.
+            let longer = |(step, x): (&mut f64, &T)| {
+                *step = (*step * T::EPSILON.powf(-1.0 / 12.0)).min(LARGEST * x.to_f64().abs().max(1.0));
+            };
+            steps.iter_mut().zip(x).for_each(longer);
+            (steps, evaluations)
+        }
+    };
     // The step along v: no variable is to move by more than its own step.
     let along = v.iter().zip(&steps).map(|(v, step)| step / v.to_f64().abs()).fold(f64::INFINITY, f64::min);
     if along.is_infinite() {
         let none = ErrorEstimate { truncation: 0.0, rounding: 0.0 };
-        return Ok(HessianVectorProduct { product: v.to_vec(), estimates: vec![none; x.len()], evaluations: 1 });
+        let evaluations = 1 + noise_evaluations + search_evaluations;
+        return Ok(HessianVectorProduct { product: v.to_vec(), estimates: vec![none; x.len()], evaluations });
     }
-    let (noise, noise_evaluations) = rounding_noise(&function, x, &steps, &own)?;
     let once = second_differences(&function, x, v, &steps, along, noise[0], 1.0)?;
     let twice = second_differences(&function, x, v, &steps, along, noise[0], 2.0)?;
     let pairs = || once.iter().zip(&twice);
@@ -68,16 +85,8 @@ pub fn hessian_vector_product<T: Real>(
     Ok(HessianVectorProduct {
         product: once.iter().map(|&(value, _)| T::from_f64(value)).collect(),
         estimates: estimates.collect(),
-        evaluations: 1 + noise_evaluations + 8 * x.len() as u64,
+        evaluations: 1 + noise_evaluations + search_evaluations + 8 * x.len() as u64,
     })
-}
-
-/// The step of one variable.
-fn step<T: Real>(x: T, options: &FunctionOptions) -> f64 {
-    match options.step_size {
-        StepSize::Fixed(h) => h,
-        StepSize::Auto => T::EPSILON.powf(0.25) * scale(x.to_f64()),
-    }
 }
 
 /// The quotient of every variable with both steps `times` as large, and the rounding in it.
@@ -90,7 +99,7 @@ fn second_differences<T: Real>(
     noise: f64,
     times: f64,
 ) -> Result<Vec<(f64, f64)>> {
-    // Rounding of the points along v is an error of the direction: of the type's precision over the step.
+    // Rounding of the points along v is an error of the direction, of the type's precision over the step.
     let shifted = |sign: f64| -> Vec<T> {
         x.iter().zip(v).map(|(x, v)| T::from_f64(x.to_f64() + sign * times * along * v.to_f64())).collect()
     };
@@ -113,11 +122,11 @@ fn second_differences<T: Real>(
         slopes.push(pairs.map(slope).collect::<Vec<(f64, f64)>>());
     }
     let distance = 2.0 * times * along;
-    let direction = T::EPSILON / (times * T::EPSILON.powf(0.25));
+    let largest = |values: &[T]| values.iter().fold(0.0_f64, |most, value| most.max(value.to_f64().abs()));
+    let direction = T::EPSILON * largest(x) / (times * along * largest(v));
     let both = slopes[0].iter().zip(&slopes[1]);
-    let quotients = both.map(|(plus, minus)| {
-        let value = (plus.0 - minus.0) / distance;
-        (value, (plus.1 + minus.1) / distance + direction * value.abs())
-    });
-    Ok(quotients.collect())
+    let quotients: Vec<(f64, f64)> =
+        both.map(|(plus, minus)| ((plus.0 - minus.0) / distance, (plus.1 + minus.1) / distance)).collect();
+    let most = quotients.iter().fold(0.0_f64, |most, quotient| most.max(quotient.0.abs()));
+    Ok(quotients.into_iter().map(|(value, rounding)| (value, rounding + direction * most)).collect())
 }

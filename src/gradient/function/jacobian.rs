@@ -5,7 +5,7 @@ use super::noise::rounding_noise;
 use super::quotient::Quotient;
 use super::steps::{balanced_steps, nominal_steps, scale};
 use super::{FunctionOptions, Real, StepSize};
-use crate::gradient::ErrorEstimate;
+use crate::gradient::{Difference, ErrorEstimate};
 use crate::{Error, Result};
 
 /// The powers of the step behind the first one, and the rounding of the difference, are up to so large a part of it.
@@ -57,9 +57,14 @@ pub(super) fn jacobian<T: Real>(
     options.checked()?;
     let own = base_values(function, x)?;
     let nominal = nominal_steps(x, options);
-    let (noise, noise_evaluations) = rounding_noise(function, x, &nominal, &own)?;
+    // Noise is looked for where the quotient will be, but over no less than the step that would be best.
+    let around: Vec<f64> = match options.step_size {
+        StepSize::Fixed(h) => nominal.iter().map(|nominal| nominal.max(h)).collect(),
+        StepSize::Auto => nominal,
+    };
+    let (noise, noise_evaluations) = rounding_noise(function, x, &around, &own)?;
     let (steps, search_evaluations) = match options.step_size {
-        StepSize::Fixed(_) => (nominal, 0),
+        StepSize::Fixed(h) => (vec![h; x.len()], 0),
         StepSize::Auto => balanced_steps(function, x, &own, &noise, options)?,
     };
     let columns = steps.iter().enumerate().map(|(variable, &h)| Column::new(variable, x[variable], h, options));
@@ -77,12 +82,14 @@ pub(super) fn jacobian<T: Real>(
         step_sizes: columns.iter().map(|column| column.quotient.step_size).collect(),
         evaluations: 1 + noise_evaluations + search_evaluations + (moves.len() + seconds.len()) as u64,
     };
-    let per_column = options.difference.points().iter().filter(|point| point.0 != 0.0).count();
-    let pairs = values.chunks(per_column).zip(second_values.chunks(per_column));
-    for ((variable, column), (values, second_values)) in columns.iter().enumerate().zip(pairs) {
+    let (mut values, mut second_values) = (values.as_slice(), second_values.as_slice());
+    for (variable, column) in columns.iter().enumerate() {
+        let (at_first, rest) = values.split_at(column.quotient.evaluations());
+        let (at_second, second_rest) = second_values.split_at(column.second.evaluations());
+        (values, second_values) = (rest, second_rest);
         for row in 0..own.len() {
-            let (derivative, rounding) = column.quotient.derivative(values, &own, &noise, row);
-            let truncation = column.truncation(derivative, second_values, &own, &noise, row, options);
+            let (derivative, rounding) = column.quotient.derivative(at_first, &own, &noise, row);
+            let truncation = column.truncation(derivative, at_second, &own, &noise, row, options);
             result.jacobian[row * x.len() + variable] = T::from_f64(derivative);
             result.estimates[row * x.len() + variable] = ErrorEstimate { truncation, rounding };
         }
@@ -100,8 +107,8 @@ impl<T: Real> Column<T> {
     /// A small step is compared with four times the step, where rounding is less and truncation more; a large one with
     /// a quarter, where higher powers do not hide the first one.
     fn new(variable: usize, x: T, h: f64, options: &FunctionOptions) -> Result<Self> {
-        let at = |h: f64| Quotient::new(variable, x, h, options.difference);
-        let Some(quotient) = at(h) else {
+        let offsets = options.offsets();
+        let Some(quotient) = Quotient::new(variable, x, h, &offsets) else {
             let hint = "a larger step, --step-size auto, or f64";
             return Err(Error::config_hint(
                 format!("a step of {h} is nothing beside variable {variable}, which is {x}"),
@@ -110,7 +117,13 @@ impl<T: Real> Column<T> {
         };
         let balance = T::EPSILON.powf(1.0 / f64::from(options.difference.order() + 1)) * scale(x.to_f64());
         let small = options.step_size == StepSize::Auto || h <= 2.0 * balance;
-        let second = at(if small { 4.0 * h } else { h / 4.0 }).unwrap_or_else(|| quotient.clone());
+        let (times, offsets) = if options.difference == Difference::Forward {
+            // Of its error the first two powers are as large; a cubic through points of the same side has neither.
+            (if small { 1.0 } else { 0.25 }, vec![1.0, 2.0, 4.0, 0.0])
+        } else {
+            (if small { 4.0 } else { 0.25 }, offsets)
+        };
+        let second = Quotient::new(variable, x, times * h, &offsets).unwrap_or_else(|| quotient.clone());
         Ok(Self { quotient, second })
     }
 
@@ -128,8 +141,11 @@ impl<T: Real> Column<T> {
             return f64::INFINITY;
         }
         let (other, _) = self.second.derivative(values, own, noise, row);
-        let power = (self.second.step_size / self.quotient.step_size).powi(options.difference.order());
-        let truncation = NEXT_POWER * (derivative - other).abs() / (power - 1.0).abs();
+        let share = match options.difference {
+            Difference::Forward => 1.0,
+            of_one_power => (self.second.step_size / self.quotient.step_size).powi(of_one_power.order()) - 1.0,
+        };
+        let truncation = NEXT_POWER * (derivative - other).abs() / share.abs();
         if truncation.is_nan() { f64::INFINITY } else { truncation }
     }
 }

@@ -6,7 +6,7 @@
 
 use super::evaluate::{Evaluate, Move};
 use super::quotient::Quotient;
-use super::{FunctionOptions, Real, StepSize};
+use super::{FunctionOptions, Real};
 use crate::Result;
 
 /// Pilot steps that are tried at most.
@@ -16,7 +16,7 @@ const ROUNDS: usize = 8;
 const GROWTH: f64 = 30.0;
 
 /// No step beyond this share of the variable's scale: whoever is linear there need not be it anywhere.
-const LARGEST: f64 = 0.1;
+pub(super) const LARGEST: f64 = 0.1;
 
 /// A truncation of so many times the rounding is no rounding; the quarter of a step multiplies that by 4.
 const VISIBLE: f64 = 4.0;
@@ -32,11 +32,7 @@ pub(super) fn scale(x: f64) -> f64 {
 /// The step that is best where function and derivatives are of one size: what is known of it before any measurement.
 pub(super) fn nominal_steps<T: Real>(x: &[T], options: &FunctionOptions) -> Vec<f64> {
     let power = 1.0 / f64::from(options.difference.order() + 1);
-    let step = |x: &T| match options.step_size {
-        StepSize::Fixed(h) => h,
-        StepSize::Auto => T::EPSILON.powf(power) * scale(x.to_f64()),
-    };
-    x.iter().map(step).collect()
+    x.iter().map(|x| T::EPSILON.powf(power) * scale(x.to_f64())).collect()
 }
 
 /// A variable whose step is being looked for.
@@ -85,6 +81,7 @@ pub(super) fn balanced_steps<T: Real>(
 ) -> Result<(Vec<f64>, u64)> {
     let order = options.difference.order();
     let nominal = nominal_steps(x, options);
+    let offsets = options.offsets();
     let mut evaluations = 0;
     let mut searches: Vec<Search> = (0..x.len())
         .map(|variable| {
@@ -95,7 +92,7 @@ pub(super) fn balanced_steps<T: Real>(
     for _ in 0..ROUNDS {
         let open = searches.iter_mut().filter(|search| search.found.is_none());
         let pairs = open.filter_map(|search| {
-            let at = |h: f64| Quotient::new(search.variable, x[search.variable], h, options.difference);
+            let at = |h: f64| Quotient::new(search.variable, x[search.variable], h, &offsets);
             Some((at(search.pilot)?, at(search.pilot / 4.0)?, search))
         });
         let pairs: Vec<_> = pairs.collect();
