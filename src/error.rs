@@ -166,6 +166,15 @@ pub enum Error {
         culprit: String,
     },
 
+    /// A user's function left the finite numbers.
+    #[error("the function is {value} {place}")]
+    FunctionValue {
+        /// The value: NaN or an infinity.
+        value: f64,
+        /// At which point: the variable that was changed, and to what.
+        place: String,
+    },
+
     /// The user asked to stop (Ctrl-C).
     #[error("interrupted")]
     Interrupted,
@@ -185,6 +194,7 @@ impl Error {
                 Some("gpu-train devices lists the others; --device cpu needs no driver")
             }
             Self::NonFinite { .. } => Some("a smaller --learning-rate, or --init xavier for deep networks"),
+            Self::FunctionValue { .. } => Some("a smaller step, or a point farther inside the function's domain"),
             _ => None,
         }
     }

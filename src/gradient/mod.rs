@@ -12,6 +12,7 @@ mod directional;
 mod estimate;
 mod exact;
 mod forward;
+pub mod function;
 mod incremental;
 mod literal;
 mod literal_device;
