@@ -106,7 +106,7 @@ mod tests {
         for _ in 0..2 {
             train(&mut device, &dataset, &mut network, &settings, &mut ()).unwrap();
             assert!(train(&mut device, &dataset, &mut network, &settings, &mut Refuses).is_err());
-            evaluate(&mut device, &network, dataset.test()).unwrap();
+            evaluate(&mut device, &network, dataset.test(), None).unwrap();
             batch_gradient(&mut device, &network, &[0.5; 6], &[1], GradientOptions::default()).unwrap();
             // The native path gives out the first number that is free.
             let next = device.allocate(4, "next").unwrap();

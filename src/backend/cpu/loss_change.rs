@@ -278,6 +278,10 @@ impl<'a> Sample<'a> {
     /// `L(+) - L(-)`, lane by lane. With `small` no logit moves by more than [`math::SMALL`] against another.
     #[inline(always)]
     pub(super) fn difference<F: Float>(&self, small: bool, moves: &impl Moves) -> Lanes {
+        // There is no loss against a class that does not exist.
+        if self.target >= self.y.len() {
+            return [f32::NAN; LANES];
+        }
         match self.output {
             OutputLoss::CrossEntropy { epsilon } if small => self.cross_entropy::<F, true>(epsilon, moves),
             OutputLoss::CrossEntropy { epsilon } => self.cross_entropy::<F, false>(epsilon, moves),
@@ -306,9 +310,6 @@ impl<'a> Sample<'a> {
 
     #[inline(always)]
     fn cross_entropy<F: Float, const SHORT: bool>(&self, epsilon: f32, moves: &impl Moves) -> Lanes {
-        if self.target >= self.y.len() {
-            return [f32::NAN; LANES];
-        }
         let sums = self.growths::<F, SHORT>(self.target, moves);
         let mut out = [0.0; LANES];
         if epsilon == 0.0 {
