@@ -460,7 +460,8 @@ impl ProbeChunk {
 /// `out[row, k] = phi(b + x) - phi(b)`, `x = d weight[j, k]`, `b = behind[n, k]`.
 ///
 /// `kinks[c]` becomes infinite where a ReLU of the curve's own unit or of the layer behind may change its sign between
-/// `-s_max` and `s_max`, and 0 elsewhere.
+/// `-s_max` and `s_max`, and 0 elsewhere. A device may also refuse a curve so, one whose moves are larger than its short
+/// forms hold for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ProbeBehind {
     /// Which curves.
