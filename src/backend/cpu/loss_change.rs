@@ -249,7 +249,16 @@ pub(super) trait Moves {
     /// How much logit `k` moves.
     fn of(&self, k: usize) -> [Lanes; 2];
     /// How much more than logit `reference` it does.
-    fn against(&self, k: usize, reference: usize) -> [Lanes; 2];
+    #[inline(always)]
+    fn against(&self, k: usize, reference: usize) -> [Lanes; 2] {
+        let (mut moves, base) = (self.of(k), self.of(reference));
+        for side in 0..2 {
+            for lane in 0..LANES {
+                moves[side][lane] -= base[side][lane];
+            }
+        }
+        moves
+    }
 }
 
 /// One sample's unperturbed outputs.

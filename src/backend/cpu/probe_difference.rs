@@ -75,17 +75,6 @@ impl Moves for RowMoves<'_> {
         }
         moves
     }
-
-    #[inline(always)]
-    fn against(&self, k: usize, reference: usize) -> [Lanes; 2] {
-        let (mut moves, base) = (self.of(k), self.of(reference));
-        for side in 0..2 {
-            for lane in 0..LANES {
-                moves[side][lane] -= base[side][lane];
-            }
-        }
-        moves
-    }
 }
 
 vectorized! {

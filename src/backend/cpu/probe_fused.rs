@@ -350,15 +350,4 @@ impl Moves for LogitMoves<'_> {
         let both = &self.0[k * 2 * LANES..];
         [load(both), load(&both[LANES..])]
     }
-
-    #[inline(always)]
-    fn against(&self, k: usize, reference: usize) -> [Lanes; 2] {
-        let (mut moves, base) = (self.of(k), self.of(reference));
-        for side in 0..2 {
-            for lane in 0..LANES {
-                moves[side][lane] -= base[side][lane];
-            }
-        }
-        moves
-    }
 }
