@@ -4,8 +4,9 @@
 
 use std::thread;
 
-use super::wide::{activate, activation_change, loss_change, outputs};
-use crate::backend::cpu::wide::{TOGETHER, Together, add_changes, add_rows, relu_changes};
+use super::piecewise::Pieces;
+use super::wide::{activate, activation_change, outputs};
+use crate::backend::cpu::wide::{TOGETHER, Together, add_changes, add_rows, loss_changes, relu_changes};
 use crate::network::{Activation, Architecture, LayerLayout};
 
 /// A network and a batch.
@@ -21,12 +22,18 @@ pub(super) struct Problem<'a> {
 }
 
 impl Problem<'_> {
-    fn weight(&self, layer: usize) -> &[f32] {
+    pub(super) fn weight(&self, layer: usize) -> &[f32] {
         &self.parameters[self.layers[layer].weight.range()]
     }
 
+    /// The weights of a layer from its input `i`.
+    pub(super) fn weight_row(&self, layer: usize, i: usize) -> &[f32] {
+        let width = self.layers[layer].weight.columns;
+        &self.weight(layer)[i * width..(i + 1) * width]
+    }
+
     /// The activation behind a layer; the logits' is none.
-    fn activation(&self, layer: usize) -> Activation {
+    pub(super) fn activation(&self, layer: usize) -> Activation {
         if layer + 1 < self.layers.len() { self.architecture.activation } else { Activation::Identity }
     }
 }
@@ -64,17 +71,13 @@ pub(super) fn contribution(
     let probe = Probe { problem, layer, h: f64::from(step_size), one_sided };
     let columns = in_parallel(&numbers, |&j| {
         let (mut column, mut bias, mut probes) = (vec![0.0; inputs], 0.0, 0);
-        let mut moves = Moves::default();
+        let mut room = Room::default();
         for state in listed[j].iter().filter_map(|&n| states[n].as_ref()) {
-            for groups in state.groups.chunks(TOGETHER) {
-                let mut x = [0.0; TOGETHER];
-                x.iter_mut().zip(groups).for_each(|(x, group)| *x = group.0);
-                let quotients = probe.quotients(state, j, &x, &mut moves);
-                for ((_, places), quotient) in groups.iter().zip(quotients) {
-                    for &place in places {
-                        // The last of the groups is the bias.
-                        *column.get_mut(place).unwrap_or(&mut bias) += quotient;
-                    }
+            probe.quotients(state, j, &mut room);
+            for ((_, places), quotient) in state.groups.iter().zip(room.quotients.as_flattened()) {
+                for &place in places {
+                    // The last of the groups is the bias.
+                    *column.get_mut(place).unwrap_or(&mut bias) += quotient;
                 }
             }
             probes += 2 * state.groups.len() as u64;
@@ -138,59 +141,81 @@ struct Probe<'a> {
     one_sided: bool,
 }
 
-/// Moves of a layer's units, and room for those of the next.
+/// Room to work in.
 #[derive(Default)]
-struct Moves {
+struct Room {
+    shifts: Vec<Together>,
+    changes: Vec<Together>,
+    quotients: Vec<Together>,
+    pieces: Pieces,
+    /// Moves of a layer's units, and of the next.
     here: Vec<Together>,
     next: Vec<Together>,
 }
 
 impl Probe<'_> {
-    /// What weights into unit `j` whose inputs are `x` get from this sample.
-    fn quotients(&self, state: &State, j: usize, x: &Together, moves: &mut Moves) -> Together {
-        let s = x.map(|x| self.h * x);
-        let up = self.changes(state, j, &s, moves);
-        let (down, sides) = match self.one_sided {
-            true => ([0.0; TOGETHER], 1.0),
-            false => (self.changes(state, j, &s.map(|s| -s), moves), 2.0),
-        };
-        let samples = self.problem.targets.len() as f64;
-        std::array::from_fn(|lane| (up[lane] - down[lane]) / (sides * self.h * samples))
+    /// What weights into unit `j` get from this sample, for each group of equal inputs: `room.quotients`.
+    fn quotients(&self, state: &State, j: usize, room: &mut Room) {
+        room.shifts.clear();
+        for groups in state.groups.chunks(TOGETHER) {
+            let mut s = [0.0; TOGETHER];
+            s.iter_mut().zip(groups).for_each(|(s, group)| *s = self.h * group.0);
+            room.shifts.push(s);
+        }
+        let sides = if self.one_sided { 1.0 } else { 2.0 };
+        let scale = 1.0 / (sides * self.h * self.problem.targets.len() as f64);
+        self.changes(state, j, room);
+        room.quotients.clone_from(&room.changes);
+        if !self.one_sided {
+            room.shifts.as_flattened_mut().iter_mut().for_each(|s| *s = -*s);
+            self.changes(state, j, room);
+            let down = room.changes.as_flattened();
+            room.quotients.as_flattened_mut().iter_mut().zip(down).for_each(|(up, down)| *up -= down);
+        }
+        room.quotients.as_flattened_mut().iter_mut().for_each(|quotient| *quotient *= scale);
     }
 
-    /// `C(s)`
-    fn changes(&self, state: &State, j: usize, s: &Together, moves: &mut Moves) -> Together {
+    /// `C(s)` for all of `room.shifts`: `room.changes`.
+    fn changes(&self, state: &State, j: usize, room: &mut Room) {
+        let (output, target) = (self.problem.architecture.output, self.problem.targets[state.n] as usize);
+        let relu = self.problem.activation(self.layer) == Activation::Relu;
+        let in_pieces = relu && room.pieces.follow(self.problem, self.layer, &state.pre_activations, j, &room.shifts);
+        room.changes.clear();
+        for place in 0..room.shifts.len() {
+            let mut changes = [0.0; TOGETHER];
+            if in_pieces {
+                loss_changes(output, &state.outputs, room.pieces.logit_moves(place), target, &mut changes);
+            } else {
+                self.follow(state, j, place, room);
+                loss_changes(output, &state.outputs, &room.here, target, &mut changes);
+            }
+            room.changes.push(changes);
+        }
+    }
+
+    /// How the logits move by the eight shifts at `place`: `room.here`.
+    fn follow(&self, state: &State, j: usize, place: usize, room: &mut Room) {
         let (problem, layers) = (self.problem, self.problem.layers);
         let activation = problem.activation(self.layer);
-        let change = s.map(|s| activation_change(activation, state.pre_activations[0][j], s));
-        if change == [0.0; TOGETHER] {
-            return change;
-        }
-        let width = layers[self.layer + 1].weight.columns;
-        let row = &problem.weight(self.layer + 1)[j * width..(j + 1) * width];
-        moves.here.clear();
-        moves.here.extend(row.iter().map(|&weight| change.map(|change| change * f64::from(weight))));
+        let change = room.shifts[place].map(|s| activation_change(activation, state.pre_activations[0][j], s));
+        room.here.clear();
+        let row = problem.weight_row(self.layer + 1, j);
+        room.here.extend(row.iter().map(|&weight| change.map(|change| change * f64::from(weight))));
         for index in self.layer + 1..layers.len() - 1 {
             let a = &state.pre_activations[index - self.layer];
             match problem.activation(index) {
-                Activation::Relu => relu_changes(a, &mut moves.here),
+                Activation::Relu => relu_changes(a, &mut room.here),
                 activation => {
-                    for (moves, &a) in moves.here.iter_mut().zip(a) {
+                    for (moves, &a) in room.here.iter_mut().zip(a) {
                         *moves = moves.map(|moved| activation_change(activation, a, moved));
                     }
                 }
             }
-            moves.next.clear();
-            moves.next.resize(layers[index + 1].weight.columns, [0.0; TOGETHER]);
-            add_changes(&moves.here, problem.weight(index + 1), &mut moves.next);
-            std::mem::swap(&mut moves.here, &mut moves.next);
+            room.next.clear();
+            room.next.resize(layers[index + 1].weight.columns, [0.0; TOGETHER]);
+            add_changes(&room.here, problem.weight(index + 1), &mut room.next);
+            std::mem::swap(&mut room.here, &mut room.next);
         }
-        let target = problem.targets[state.n] as usize;
-        let mut logits = vec![0.0; moves.here.len()];
-        std::array::from_fn(|lane| {
-            logits.iter_mut().zip(&moves.here).for_each(|(logit, moves)| *logit = moves[lane]);
-            loss_change(problem.architecture.output, &state.outputs, &logits, target)
-        })
     }
 }
 
@@ -213,6 +238,78 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], map: impl Fn(&T) -> R + Sync) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gradient::wide;
+    use crate::network::{Initialization, Network, OutputLoss};
+
+    /// Moves of the logits in pieces are what following each shift gives, kinks within reach or not; and losses change as
+    /// their definitions say.
+    #[test]
+    fn pieces_are_what_is_followed() {
+        let output = OutputLoss::CrossEntropy { epsilon: 1e-7 };
+        let architecture = Architecture::new(vec![7, 9, 8, 6, 10], Activation::Relu, output).unwrap();
+        let network = Network::initialized(architecture, Initialization::He, 3);
+        let inputs: Vec<f32> = (0..21).map(|i| (i * 37 % 19) as f32 / 19.0).collect();
+        let problem = Problem {
+            architecture: &network.architecture,
+            layers: network.layout.layers(),
+            parameters: &network.parameters,
+            inputs: &inputs,
+            targets: &[3, 0, 9],
+        };
+        // Curves with kinks behind, and moves that differ from those before: equal ones would show nothing.
+        let (mut bent, mut differ, mut last) = (0, 0, Vec::new());
+        for (h, layer) in [(1e-4, 0), (0.5, 0), (0.5, 1), (3.0, 0), (3.0, 1)] {
+            let probe = Probe { problem: &problem, layer, h, one_sided: false };
+            for n in 0..3 {
+                let state = State::new(&problem, n, layer);
+                let mut room = Room::default();
+                for j in 0..problem.layers[layer].weight.columns {
+                    room.shifts =
+                        (0..4).map(|i| std::array::from_fn(|lane| h * ((8 * i + lane) as f64 - 15.5))).collect();
+                    assert!(room.pieces.follow(&problem, layer, &state.pre_activations, j, &room.shifts));
+                    bent += usize::from(room.pieces.functions() > 1);
+                    for place in 0..4 {
+                        probe.follow(&state, j, place, &mut room);
+                        let expected = room.here.clone();
+                        let got = room.pieces.logit_moves(place).to_vec();
+                        for (got, expected) in got.as_flattened().iter().zip(expected.as_flattened()) {
+                            assert!((got - expected).abs() <= 1e-13 * h, "{got}, {expected}");
+                        }
+                        differ += usize::from(last != got);
+                        last = got;
+                    }
+                }
+            }
+        }
+        assert!(bent > 50 && differ > 200, "{bent} curves with kinks behind, {differ} moves differ");
+    }
+
+    #[test]
+    fn losses_change_as_their_definitions_say() {
+        let logits = [0.3, -1.2, 2.0];
+        for scale in [1e-5, 0.01, 1.0] {
+            let moves: Vec<Together> = (0..3)
+                .map(|k| std::array::from_fn(|lane| scale * ((k * 5 + lane * 3) % 7) as f64 - 3.0 * scale))
+                .collect();
+            for output in [
+                OutputLoss::CrossEntropy { epsilon: 0.0 },
+                OutputLoss::CrossEntropy { epsilon: 0.01 },
+                OutputLoss::SoftmaxSumOfSquares,
+                OutputLoss::SumOfSquares,
+            ] {
+                for target in 0..3 {
+                    let (y, mut got) = (outputs(output, &logits), [0.0; TOGETHER]);
+                    loss_changes(output, &y, &moves, target, &mut got);
+                    for lane in 0..TOGETHER {
+                        let one: Vec<f64> = moves.iter().map(|moves| moves[lane]).collect();
+                        let expected = wide::loss_change(output, &y, &one, target);
+                        let error = (got[lane] - expected).abs();
+                        assert!(error <= 1e-14 * scale, "{output:?}, class {target}: {}, {expected}", got[lane]);
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn equal_inputs_are_grouped() {

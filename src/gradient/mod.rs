@@ -17,6 +17,7 @@ mod incremental;
 mod literal;
 mod literal_device;
 mod numerical;
+mod piecewise;
 mod source;
 mod stencil;
 mod step;

@@ -375,7 +375,7 @@ pub(super) fn pairs_for(step_size: f32, bounded: bool) -> usize {
     // Inputs without a bound seldom exceed this.
     let reach = if bounded { step_size } else { 4.0 * step_size };
     match reach {
-        ..=3e-4 => 1,
+        ..=5e-4 => 1,
         ..=0.02 => 2,
         ..=0.1 => 3,
         ..=0.25 => 4,

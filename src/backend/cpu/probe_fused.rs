@@ -84,8 +84,9 @@ pub(super) fn run(op: &ProbeFused, view: &View<'_>, worker: &mut Worker<'_>) {
         // SAFETY: this worker's curves in each block, each taken once.
         *coefficients = unsafe { view.floats_mut(op.difference.coefficients, range) };
     }
-    let scratch = worker.scratch(classes + classes * 2 * LANES + PARTS * width.next_multiple_of(LANES));
+    let scratch = worker.scratch(classes + width + classes * 2 * LANES + PARTS * width.next_multiple_of(LANES));
     let (gradient, rest) = scratch.split_at_mut(classes);
+    let (on, rest) = rest.split_at_mut(width);
     let (moves, series) = rest.split_at_mut(classes * 2 * LANES);
     let layer = Layer {
         op,
@@ -98,7 +99,7 @@ pub(super) fn run(op: &ProbeFused, view: &View<'_>, worker: &mut Worker<'_>) {
         y: view.floats(op.difference.y),
         targets: view.words(op.difference.targets),
     };
-    let mut memory = Memory { gradient, moves, series };
+    let mut memory = Memory { gradient, moves, series, on, count: 0 };
     follow(&layer, &groups, &mut memory, &mut coefficients, errors);
 }
 
@@ -123,6 +124,9 @@ struct Memory<'a> {
     moves: &'a mut [f32],
     /// The units behind, as one sample has them: what [`Units`] keeps of them, and their series.
     series: &'a mut [f32],
+    /// Numbers of the ReLUs behind that are on, as bits, and how many there are.
+    on: &'a mut [f32],
+    count: usize,
 }
 
 /// Numbers kept of each unit behind.
@@ -148,7 +152,8 @@ fn body<F: Float>(
     errors: &mut [f32],
 ) {
     let (chunk, output) = (&layer.op.behind.chunk, layer.op.difference.output);
-    let (classes, nodes) = (layer.op.next.columns, &layer.nodes);
+    let (width, classes, nodes) = (layer.op.next.rows, layer.op.next.columns, &layer.nodes);
+    let is_relu = chunk.activation == Activation::Relu;
     let scale = 0.5 / chunk.pre_activations.rows as f32;
     let unmoved = Shift::new::<F>(chunk.activation, [0.0; LANES]);
     let (mut reach, mut shifts) = (f32::NAN, [[unmoved; 2]; MAX_NODES + MAX_CHECKS]);
@@ -158,6 +163,15 @@ fn body<F: Float>(
         if at_hand != n {
             at_hand = n;
             keep_series::<F>(layer, n, memory.series);
+            if is_relu {
+                memory.count = 0;
+                for (k, &a) in layer.behind[n * width..(n + 1) * width].iter().enumerate() {
+                    if a > 0.0 {
+                        memory.on[memory.count] = f32::from_bits(k as u32);
+                        memory.count += 1;
+                    }
+                }
+            }
             let reaches = chunk.step_size * layer.range.map_or(1.0, |range| range[n]);
             if reaches.to_bits() != reach.to_bits() {
                 reach = reaches;
@@ -173,7 +187,6 @@ fn body<F: Float>(
         let sample = Sample::new(output, y, target);
         let a = load(&layer.a[number..]);
         let unit = Units::new::<F>(chunk.activation, a);
-        let is_relu = chunk.activation == Activation::Relu;
         let mut kinked = [0.0f32; LANES];
         if is_relu {
             kinked = map(&a, |a| if a.abs() <= reach { f32::INFINITY } else { 0.0 });
@@ -250,11 +263,14 @@ fn move_logits<F: Float>(
         }
     }
     let small = farthest <= SMALL;
-    let series = &*memory.series;
+    let (series, on) = (&*memory.series, &memory.on[..memory.count]);
     for (block, moves) in memory.moves.chunks_mut(CLASSES * 2 * LANES).enumerate() {
         let weights = &layer.next[block * CLASSES..];
-        let context = Block { layer, first, d, series, weights };
+        let context = Block { layer, first, d, series, on, weights };
+        let proportional = layer.op.behind.chunk.activation == Activation::Relu;
         match (small, moves.len() == CLASSES * 2 * LANES && classes == CLASSES) {
+            (true, true) if proportional => context.proportional_sums::<F, true>(moves),
+            (true, false) if proportional => context.proportional_sums::<F, false>(moves),
             (true, true) => context.sums::<F, true, true>(moves),
             (true, false) => context.sums::<F, true, false>(moves),
             (false, _) => context.sums::<F, false, false>(moves),
@@ -271,26 +287,61 @@ struct Block<'a> {
     first: usize,
     d: &'a [Lanes; 2],
     series: &'a [f32],
+    on: &'a [f32],
     /// From the block's first class on.
     weights: &'a [f32],
 }
 
 impl Block<'_> {
+    /// The weights from unit `k` behind to the block's classes, of which there are `count`. A copy: sums over a reference
+    /// are made vectors of classes rather than of curves.
+    #[inline(always)]
+    fn row<const WHOLE: bool>(&self, k: usize, count: usize) -> [f32; CLASSES] {
+        let mut row = [0.0; CLASSES];
+        if WHOLE {
+            row = *self.weights[k * CLASSES..].first_chunk().unwrap_or(&row);
+        } else {
+            row[..count].copy_from_slice(&self.weights[k * self.layer.op.next.columns..][..count]);
+        }
+        row
+    }
+
+    /// [`Block::sums`] for ReLUs that are out of reach of their kinks, but for curves that are not trusted: those that are on
+    /// move as their inputs do, so both sides are one sum apart from a factor.
+    #[inline(always)]
+    fn proportional_sums<F: Float, const WHOLE: bool>(&self, moves: &mut [f32]) {
+        let (stride, count) = (self.layer.op.transposed.columns, moves.len() / (2 * LANES));
+        let mut sums = [[0.0f32; LANES]; CLASSES];
+        for k in self.on {
+            let k = k.to_bits() as usize;
+            let weight = load(&self.layer.transposed[k * stride + self.first..]);
+            let row = self.row::<WHOLE>(k, count);
+            for class in 0..CLASSES {
+                for lane in 0..LANES {
+                    sums[class][lane] = F::mul_add(row[class], weight[lane], sums[class][lane]);
+                }
+            }
+        }
+        for (moves, sum) in moves.chunks_exact_mut(2 * LANES).zip(&sums) {
+            let (up, down) = moves.split_at_mut(LANES);
+            for lane in 0..LANES {
+                up[lane] = self.d[0][lane] * sum[lane];
+                down[lane] = self.d[1][lane] * sum[lane];
+            }
+        }
+    }
+
     /// Adds up how the block's logits move. With `SHORT` no unit behind moves by more than [`SMALL`]; with `WHOLE` the
     /// block holds all classes, and as many as it has room for.
     #[inline(always)]
     fn sums<F: Float, const SHORT: bool, const WHOLE: bool>(&self, moves: &mut [f32]) {
         let (op, stride) = (self.layer.op, self.layer.op.transposed.columns);
-        let (width, classes) = (op.next.rows, op.next.columns);
+        let width = op.next.rows;
         let count = moves.len() / (2 * LANES);
         let mut sums = [[[0.0f32; LANES]; 2]; CLASSES];
         for k in 0..width {
             let weight = load(&self.layer.transposed[k * stride + self.first..]);
             let part = |part: usize| self.series[(k / LANES * PARTS + part) * LANES + k % LANES];
-            if op.behind.chunk.activation == Activation::Relu && SHORT && part(3) == 0.0 {
-                // Off, and out of every kink's reach but for curves that are not trusted.
-                continue;
-            }
             let mut changes = [[0.0; LANES]; 2];
             if SHORT {
                 let (slope, second, third) = (part(3), part(4), part(5));
@@ -313,12 +364,7 @@ impl Block<'_> {
                     changes[side] = unit.change::<F>(&Shift::new::<F>(activation, x));
                 }
             }
-            let mut row = [0.0; CLASSES];
-            if WHOLE {
-                row = *self.weights[k * CLASSES..].first_chunk().unwrap_or(&row);
-            } else {
-                row[..count].copy_from_slice(&self.weights[k * classes..][..count]);
-            }
+            let row = self.row::<WHOLE>(k, count);
             for class in 0..CLASSES {
                 for side in 0..2 {
                     for lane in 0..LANES {

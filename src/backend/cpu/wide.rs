@@ -1,6 +1,7 @@
 //! Float64 sums for probes that the host makes one by one: what it takes from the CPU path is its vector units.
 
 use super::simd::{Float, vectorized};
+use crate::network::OutputLoss;
 
 /// Probes that are followed side by side.
 pub(crate) const TOGETHER: usize = 8;
@@ -21,6 +22,17 @@ pub(crate) fn add_changes(changes: &[Together], weight: &[f32], out: &mut [Toget
 /// `max(a + x, 0) - max(a, 0)` of each unit, in place.
 pub(crate) fn relu_changes(a: &[f64], moves: &mut [Together]) {
     relu(a, moves);
+}
+
+/// `sums += scale * values`
+pub(crate) fn add_scaled(values: &[Together], scale: f64, sums: &mut [Together]) {
+    scaled(values, scale, sums);
+}
+
+/// What moving the logits by `moves` `[C]` does to one sample's loss, without cancellation. `y` are the unperturbed
+/// outputs: probabilities, or the raw logits.
+pub(crate) fn loss_changes(output: OutputLoss, y: &[f64], moves: &[Together], target: usize, out: &mut Together) {
+    losses(output, y, moves, target, out);
 }
 
 vectorized! {
@@ -92,6 +104,138 @@ fn relu_body<F: Float>(a: &[f64], moves: &mut [Together]) {
             *x = if a > 0.0 { x.max(-a) } else { (a + *x).max(0.0) };
         }
     }
+}
+
+vectorized! {
+    fn scaled(values: &[Together], scale: f64, sums: &mut [Together]) = scaled_body
+}
+
+#[inline(always)]
+fn scaled_body<F: Float>(values: &[Together], scale: f64, sums: &mut [Together]) {
+    for (values, sums) in values.iter().zip(sums) {
+        for lane in 0..TOGETHER {
+            sums[lane] = F::mul_add_wide(scale, values[lane], sums[lane]);
+        }
+    }
+}
+
+vectorized! {
+    fn losses(output: OutputLoss, y: &[f64], moves: &[Together], target: usize, out: &mut Together) = losses_body
+}
+
+#[inline(always)]
+fn losses_body<F: Float>(output: OutputLoss, y: &[f64], moves: &[Together], target: usize, out: &mut Together) {
+    let mut changes = [0.0; TOGETHER];
+    if output == OutputLoss::SumOfSquares {
+        for (class, (&y, moves)) in y.iter().zip(moves).enumerate() {
+            let miss = if class == target { y - 1.0 } else { y };
+            for lane in 0..TOGETHER {
+                changes[lane] += moves[lane] * F::mul_add_wide(0.5, moves[lane], miss);
+            }
+        }
+        *out = changes;
+        return;
+    }
+    // The loss -ln y_t changes by ln(1 + sum over the other classes of y_k expm1(moves_k - moves_t)).
+    let (reference, mut sums, mut others) = (moves[target], [0.0; TOGETHER], 0.0);
+    for (class, (&y, moves)) in y.iter().zip(moves).enumerate() {
+        if class != target {
+            let grown = expm1::<F>(&less(moves, &reference));
+            others += y;
+            for lane in 0..TOGETHER {
+                sums[lane] = F::mul_add_wide(y, grown[lane], sums[lane]);
+            }
+        }
+    }
+    let growth = ln_1p::<F>(&sums);
+    match output {
+        OutputLoss::CrossEntropy { epsilon: 0.0 } => changes = growth,
+        OutputLoss::CrossEntropy { epsilon } => {
+            let share = y[target] / (y[target] + f64::from(epsilon));
+            let mut shrunk = expm1::<F>(&less(&[0.0; TOGETHER], &growth));
+            for lane in 0..TOGETHER {
+                shrunk[lane] *= share;
+            }
+            changes = less(&[0.0; TOGETHER], &ln_1p::<F>(&shrunk));
+        }
+        // The raw outputs' loss is done above.
+        OutputLoss::SoftmaxSumOfSquares | OutputLoss::SumOfSquares => {
+            for (class, (&y, moves)) in y.iter().zip(moves).enumerate() {
+                // y_t - 1, from the other probabilities.
+                let miss = if class == target { -others } else { y };
+                let grown = expm1::<F>(&less(&less(moves, &reference), &growth));
+                for lane in 0..TOGETHER {
+                    let change = y * grown[lane];
+                    changes[lane] += change * F::mul_add_wide(0.5, change, miss);
+                }
+            }
+        }
+    }
+    *out = changes;
+}
+
+#[inline(always)]
+fn less(a: &Together, b: &Together) -> Together {
+    let mut difference = *a;
+    for lane in 0..TOGETHER {
+        difference[lane] -= b[lane];
+    }
+    difference
+}
+
+/// Magnitudes for which a few terms of a series give all of float64's digits.
+const SHORT: f64 = 0.02;
+
+#[inline(always)]
+fn all_short(x: &Together) -> bool {
+    let mut short = true;
+    for lane in 0..TOGETHER {
+        short &= x[lane].abs() <= SHORT;
+    }
+    short
+}
+
+/// `exp(x) - 1`. What the series leaves out is `SHORT^8 / 9!`, less than 1e-17 of it.
+#[inline(always)]
+fn expm1<F: Float>(x: &Together) -> Together {
+    let mut out = *x;
+    if all_short(x) {
+        const TERMS: [f64; 7] = [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0];
+        for lane in 0..TOGETHER {
+            let mut sum = 1.0 / 40320.0;
+            for term in TERMS {
+                sum = F::mul_add_wide(sum, x[lane], term);
+            }
+            out[lane] = x[lane] * sum;
+        }
+    } else {
+        for lane in 0..TOGETHER {
+            out[lane] = x[lane].exp_m1();
+        }
+    }
+    out
+}
+
+/// `ln(1 + x)`: twice the area tangent of `t = x / (2 + x)`. What the series leaves out is `t^10 / 11` of it.
+#[inline(always)]
+fn ln_1p<F: Float>(x: &Together) -> Together {
+    let mut out = *x;
+    if all_short(x) {
+        const TERMS: [f64; 4] = [1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0];
+        for lane in 0..TOGETHER {
+            let t = x[lane] / (2.0 + x[lane]);
+            let mut sum = 1.0 / 9.0;
+            for term in TERMS {
+                sum = F::mul_add_wide(sum, t * t, term);
+            }
+            out[lane] = 2.0 * t * sum;
+        }
+    } else {
+        for lane in 0..TOGETHER {
+            out[lane] = x[lane].ln_1p();
+        }
+    }
+    out
 }
 
 #[cfg(test)]
