@@ -7,6 +7,7 @@
 
 mod access;
 pub mod cpu;
+mod fusion;
 pub mod gpu;
 mod nodes;
 mod op;

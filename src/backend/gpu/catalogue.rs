@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
-use super::DeviceClass;
-use super::dispatches;
+use super::kernel::Dispatch;
+use super::{DeviceClass, dispatches, probe_fused};
 use crate::backend::op::{
     Activate, ActivationGradient, Advance, Argmax, BatchMatmul, ColumnSums, CountCorrect, CrossEntropy, CurveFeatures,
     DirectionalGradient, Directions, Fill, Gather, LossDifferences, LossGradient, MAX_NODES, Matmul, Mean, Measure,
@@ -30,14 +30,22 @@ pub struct ShaderVariant {
 pub fn shader_catalogue() -> Vec<ShaderVariant> {
     let mut seen = HashSet::new();
     let mut variants = Vec::new();
+    let mut add = |dispatch: Dispatch| {
+        let bits = dispatch.constants.iter().map(|&(name, value)| (name, value.to_bits()));
+        if seen.insert((dispatch.name, bits.collect::<Vec<_>>())) {
+            let (name, source, constants) = (dispatch.name, dispatch.source, dispatch.constants);
+            variants.push(ShaderVariant { name, source, constants });
+        }
+    };
     for op in every_operation() {
         for class in [DeviceClass::Gpu, DeviceClass::Software] {
-            for dispatch in dispatches(&op, class) {
-                let bits = dispatch.constants.iter().map(|&(name, value)| (name, value.to_bits()));
-                if seen.insert((dispatch.name, bits.collect::<Vec<_>>())) {
-                    let (name, source, constants) = (dispatch.name, dispatch.source, dispatch.constants);
-                    variants.push(ShaderVariant { name, source, constants });
-                }
+            dispatches(&op, class).into_iter().for_each(&mut add);
+        }
+        if let Op::ProbeBehind(op) = op {
+            // What is done together with the product behind it.
+            for (classes, class) in [(2, DeviceClass::Gpu), (10, DeviceClass::Gpu), (13, DeviceClass::Software)] {
+                let (next, moves) = (tensor(op.behind.columns, classes), tensor(op.chunk.rows(), classes));
+                probe_fused::dispatches(&op, next, moves, class).into_iter().for_each(&mut add);
             }
         }
     }

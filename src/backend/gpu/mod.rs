@@ -35,6 +35,7 @@ mod precise_affine;
 mod probe_behind;
 mod probe_curve;
 mod probe_difference;
+mod probe_fused;
 mod probe_list;
 mod probe_single;
 mod probe_through;
@@ -44,13 +45,14 @@ mod softmax;
 mod sum_of_squares;
 mod update;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use self::buffers::Buffers;
 use self::context::Context;
 use self::kernel::Dispatch;
 use self::pipelines::Pipelines;
 use self::program::{Ahead, Program};
+use super::fusion::Probes;
 use super::op::Op;
 use super::recording::Recording;
 use super::tensor::{BufferId, Span};
@@ -136,7 +138,10 @@ impl Backend for GpuBackend {
 
     fn prepare(&mut self, recording: &Recording) -> Result<ProgramId> {
         let mut all = Vec::new();
-        for (op, access) in recording.ops().iter().zip(recording.accesses()) {
+        let fused = Probes::of(recording.ops())?;
+        // Products that the operation before them does as well.
+        let mut in_one = HashSet::new();
+        for (index, (op, access)) in recording.ops().iter().zip(recording.accesses()).enumerate() {
             let access = access?;
             for &span in access.reads.iter().chain(&access.writes) {
                 self.buffers.get(&self.context, span, &format!("preparing {}", op.name()))?;
@@ -146,7 +151,14 @@ impl Backend for GpuBackend {
                 self.context.within("the loop trips of an invocation", most, needed, op.name())?;
             }
             if access.writes.iter().any(|span| span.start < span.end) {
-                all.extend(dispatches(op, self.context.class));
+                match (&op, fused.starting_at(index)) {
+                    (Op::ProbeBehind(behind), Some((next, difference))) if probe_fused::is_possible(behind, next) => {
+                        all.extend(probe_fused::dispatches(behind, next, difference.moves, self.context.class));
+                        in_one.insert(index + 1);
+                    }
+                    _ if in_one.contains(&index) => {}
+                    _ => all.extend(dispatches(op, self.context.class)),
+                }
             }
         }
         let program = Program::new(&self.context, &self.buffers, &mut self.pipelines, &all)?;
