@@ -4,13 +4,14 @@
 
 mod support;
 
-use gpu_train::backend::{Backend, Matmul, Op};
-use gpu_train::gradient::{BatchGradient, Difference, GradientOptions, Method, Probes, batch_gradient};
-use gpu_train::network::{Activation, Architecture, Initialization, Network, OutputLoss};
+use gpu_train::backend::{Matmul, Op};
+use gpu_train::gradient::{Difference, GradientOptions, Method, Probes, batch_gradient};
+use gpu_train::network::{Activation, OutputLoss};
 use support::devices::{all, cpu};
 use support::draw::Draw;
 use support::faulty::{Fault, Faulty, Rewrite};
 use support::network::Reference;
+use support::problem::{OUTPUTS, Problem, Wanted, numerical};
 
 /// Largest relative error of a tensor, by its norm: float32's rounding in two sums of a few hundred terms.
 const ROUNDING: f64 = 2e-6;
@@ -20,121 +21,6 @@ const AT_KINKS: f64 = 1e-5;
 
 /// Where the quotient is the derivative to float32's rounding, where it differs a little, and where it is far off.
 const STEPS: [f32; 3] = [1e-4, 1e-2, 0.5];
-
-const OUTPUTS: [OutputLoss; 4] = [
-    OutputLoss::CrossEntropy { epsilon: 1e-7 },
-    OutputLoss::CrossEntropy { epsilon: 0.0 },
-    OutputLoss::SoftmaxSumOfSquares,
-    OutputLoss::SumOfSquares,
-];
-
-/// A network and a batch.
-struct Problem {
-    name: String,
-    network: Network,
-    inputs: Vec<f32>,
-    targets: Vec<u32>,
-}
-
-impl Problem {
-    /// Images of bytes divided by 255, four fifths of the pixels 0, or inputs up to 3 where `images` is false.
-    fn new(sizes: &[usize], activation: Activation, output: OutputLoss, samples: usize, images: bool) -> Self {
-        let mut draw = Draw::new(71);
-        let architecture = Architecture::new(sizes.to_vec(), activation, output).unwrap();
-        let mut network = Network::initialized(architecture, Initialization::Xavier, 5);
-        for layer in network.layout.layers().to_vec() {
-            network.parameters[layer.bias.range()].fill_with(|| draw.real(0.5));
-        }
-        let count = samples * sizes[0];
-        Self {
-            name: format!("{sizes:?} {} {output:?}{}", activation.name(), if images { "" } else { ", inputs to 3" }),
-            inputs: if images { draw.pixels(count) } else { draw.reals(count, 3.0) },
-            targets: draw.words(samples, sizes[sizes.len() - 1] as u32),
-            network,
-        }
-    }
-
-    fn wide_inputs(&self) -> Vec<f64> {
-        self.inputs.iter().map(|&x| f64::from(x)).collect()
-    }
-
-    fn gradient(&self, backend: &mut dyn Backend, options: GradientOptions) -> BatchGradient {
-        batch_gradient(backend, &self.network, &self.inputs, &self.targets, options)
-            .unwrap_or_else(|error| panic!("{}: {error}", self.name))
-    }
-
-    /// The literal quotient, with what float64 may get wrong in each of its elements.
-    fn quotient(&self, step_size: f32) -> Wanted {
-        let (reference, inputs) = (Reference::of(&self.network), self.wide_inputs());
-        let h = f64::from(step_size);
-        Wanted {
-            gradient: reference.literal_quotient(&inputs, &self.targets, h),
-            floor: reference.rounding_floor(&inputs, &self.targets, h),
-        }
-    }
-
-    fn derivative(&self) -> Wanted {
-        let gradient = Reference::of(&self.network).back_propagation(&self.wide_inputs(), &self.targets);
-        Wanted { gradient, floor: 0.0 }
-    }
-
-    fn loss(&self) -> f64 {
-        Reference::of(&self.network).loss(&self.wide_inputs(), &self.targets)
-    }
-
-    /// The largest error of a tensor, as a share of its norm.
-    fn largest_relative_error(&self, got: &[f32], wanted: &Wanted) -> f64 {
-        let errors = self.network.layout.tensors().map(|tensor| {
-            let expected = &wanted.gradient[tensor.range()];
-            let off: Vec<f64> = got[tensor.range()].iter().zip(expected).map(|(g, e)| f64::from(*g) - e).collect();
-            norm(&off) / norm(expected)
-        });
-        errors.fold(0.0, f64::max)
-    }
-
-    /// The tensors that are farther than `tolerance`, as a share of their norm, each with its worst element.
-    fn wrong(&self, got: &[f32], wanted: &Wanted, tolerance: f64) -> Vec<String> {
-        assert_eq!(got.len(), self.network.layout.len(), "a gradient is laid out as the parameters");
-        let mut wrong = Vec::new();
-        for tensor in self.network.layout.tensors() {
-            let got: Vec<f64> = got[tensor.range()].iter().map(|&g| f64::from(g)).collect();
-            let expected = &wanted.gradient[tensor.range()];
-            let off: Vec<f64> = got.iter().zip(expected).map(|(got, expected)| (got - expected).abs()).collect();
-            let size = norm(expected);
-            let allowed = tolerance * size + wanted.floor * (off.len() as f64).sqrt();
-            // A NaN is not below anything.
-            if norm(&off) <= allowed {
-                continue;
-            }
-            let worst =
-                (0..off.len()).fold(0, |worst, i| if off[i] > off[worst] || off[i].is_nan() { i } else { worst });
-            wrong.push(format!(
-                "{}: {}: off by {:.2e} of its norm {size:.2e}, allowed {:.2e}; worst at {worst}: expected {:e}, got {:e}",
-                self.name,
-                tensor.name,
-                norm(&off) / size,
-                allowed / size,
-                expected[worst],
-                got[worst]
-            ));
-        }
-        wrong
-    }
-}
-
-/// A float64 gradient and the rounding that is in each of its elements.
-struct Wanted {
-    gradient: Vec<f64>,
-    floor: f64,
-}
-
-fn norm(values: &[f64]) -> f64 {
-    values.iter().map(|value| value * value).sum::<f64>().sqrt()
-}
-
-fn numerical(step_size: f32) -> GradientOptions {
-    GradientOptions { method: Method::Numerical, step_size, ..GradientOptions::default() }
-}
 
 /// Holds numerical gradients on all devices to the literal quotients, and tells all that is wrong at once.
 fn demand_quotients(problems: &[Problem], steps: &[f32]) {

@@ -130,13 +130,22 @@ pub(super) fn sample_loss(output: OutputLoss, logits: &[f64], target: usize, scr
     }
 }
 
+/// Moves of logits against each other beyond which their exponentials might overflow, and nothing cancels any more.
+const FAR: f64 = 300.0;
+
 /// What moving the logits by `moves` does to one sample's loss, without cancellation. `y` are the unperturbed outputs:
 /// probabilities, or the raw logits.
 pub(super) fn loss_change(output: OutputLoss, y: &[f64], moves: &[f64], target: usize) -> f64 {
     let others = || y.iter().zip(moves).enumerate().filter(|&(k, _)| k != target).map(|(_, pair)| pair);
     // y_t - 1, from the other probabilities.
     let miss = -others().map(|(y, _)| y).sum::<f64>();
-    let growth = || others().map(|(y, moved)| y * (moved - moves[target]).exp_m1()).sum::<f64>().ln_1p();
+    let growth = || {
+        let farthest = others().fold(0.0, |most: f64, (_, moved)| most.max(moved - moves[target]));
+        if farthest < FAR {
+            return others().map(|(y, moved)| y * (moved - moves[target]).exp_m1()).sum::<f64>().ln_1p();
+        }
+        farthest + y.iter().zip(moves).map(|(y, moved)| y * (moved - moves[target] - farthest).exp()).sum::<f64>().ln()
+    };
     match output {
         OutputLoss::CrossEntropy { epsilon: 0.0 } => growth(),
         OutputLoss::CrossEntropy { epsilon } => {

@@ -10,5 +10,6 @@ pub(crate) mod memory;
 pub(crate) mod network;
 pub(crate) mod oracle;
 pub(crate) mod probe_oracle;
+pub(crate) mod problem;
 pub(crate) mod reference;
 pub(crate) mod tolerance;

@@ -147,7 +147,12 @@ fn losses_body<F: Float>(output: OutputLoss, y: &[f64], moves: &[Together], targ
             }
         }
     }
-    let growth = ln_1p::<F>(&sums);
+    let mut growth = ln_1p::<F>(&sums);
+    for lane in 0..TOGETHER {
+        if sums[lane] > FAR {
+            growth[lane] = far_growth(y, moves, lane, reference[lane]);
+        }
+    }
     match output {
         OutputLoss::CrossEntropy { epsilon: 0.0 } => changes = growth,
         OutputLoss::CrossEntropy { epsilon } => {
@@ -172,6 +177,16 @@ fn losses_body<F: Float>(output: OutputLoss, y: &[f64], moves: &[Together], targ
         }
     }
     *out = changes;
+}
+
+/// A sum of exponentials from which on it is taken from the largest: before it overflows, and where nothing cancels.
+const FAR: f64 = 1e100;
+
+/// `ln(sum_k y_k exp(moves_k - reference))` of far moves.
+fn far_growth(y: &[f64], moves: &[Together], lane: usize, reference: f64) -> f64 {
+    let farthest = moves.iter().fold(0.0f64, |most, moves| most.max(moves[lane] - reference));
+    let terms = y.iter().zip(moves).map(|(y, moves)| y * (moves[lane] - reference - farthest).exp());
+    farthest + terms.sum::<f64>().ln()
 }
 
 #[inline(always)]
