@@ -28,7 +28,7 @@ const DEPTHS: [&[usize]; 4] = [&[17, 5], &[17, 6, 5], &[17, 6, 7, 5], &[13, 5, 6
 enum Weights {
     Fresh,
     Trained,
-    /// On this very batch, until hardly a loss is left.
+    /// On this very batch, until hardly a loss is left: at most 3,000 steps.
     Overtrained,
     /// So large that most units are at an end of their range.
     Saturated,
@@ -43,12 +43,20 @@ impl Problem {
         match weights {
             Weights::Fresh => {}
             Weights::Trained => self.train(100, learning_rate),
-            Weights::Overtrained => self.train(2_000, learning_rate),
+            // Less would be a loss of rounding alone.
+            Weights::Overtrained => {
+                let mut steps = 0;
+                while self.loss() > 2e-3 && steps < 3_000 {
+                    self.train(50, learning_rate);
+                    steps += 50;
+                }
+            }
             Weights::Saturated => {
-                // Without a bound it is the softmax that saturates, and in four layers soon.
+                // Without a bound it is the softmax alone that saturates.
                 let bounded = matches!(self.network.architecture.activation, Activation::Sigmoid | Activation::Tanh);
-                let factor = if bounded { 4.0 } else { 2.0 };
-                self.network.parameters.iter_mut().for_each(|p| *p *= factor);
+                let layers = self.network.layout.layers();
+                let first = if bounded { 0 } else { layers[layers.len() - 1].weight.range().start };
+                self.network.parameters[first..].iter_mut().for_each(|p| *p *= 4.0);
             }
         }
         self.name = format!("{weights:?} {}", self.name);

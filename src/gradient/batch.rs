@@ -6,9 +6,9 @@ use super::ProbeReport;
 use super::forward::{Batch, NetworkTensors};
 use super::source::BatchSource;
 use super::step::{GradientOptions, GradientStep};
-use crate::Result;
 use crate::backend::{Backend, Gather, Recording, Scope};
 use crate::network::Network;
+use crate::{Error, Result};
 
 /// A batch's mean loss and its gradient.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +42,7 @@ pub struct BatchGradient {
 /// ```
 ///
 /// # Errors
-/// [`Error::Config`](crate::Error::Config) for inputs and targets that do not fit the network; or when the device fails.
+/// [`Error::Config`](crate::Error::Config) for a gradient that is not finite where the loss is, for inputs and targets that do not fit the network; or when the device fails.
 pub fn batch_gradient(
     backend: &mut dyn Backend,
     network: &Network,
@@ -104,6 +104,15 @@ fn gradient(
     let loss = backend.read_tensor(losses)?[0];
     let gradient = backend.read_tensor(step.gradient)?;
     backend.discard(program);
+    let is_infinite = |range: std::ops::Range<usize>| gradient[range].iter().any(|value| !value.is_finite());
+    let culprit = network.layout.tensors().find(|tensor| is_infinite(tensor.range())).filter(|_| loss.is_finite());
+    if let Some(tensor) = culprit {
+        let problem = format!("the gradient of {} is not finite, though the loss is {loss}", tensor.name);
+        return Err(Error::config_hint(
+            problem,
+            "a smaller --step-size: moves this large overflow float32's exponential",
+        ));
+    }
     Ok(BatchGradient { loss, gradient, probes, loss_evaluations, seconds })
 }
 

@@ -286,12 +286,7 @@ impl DeepProbe {
             if listed == 0 {
                 return Ok(());
             }
-            let list = backend.read_words(self.list)?;
-            let of_unit = |(j, &count): (usize, &u32)| {
-                let row = &list[j * self.samples..][..count as usize];
-                row.iter().map(|&n| n as usize).collect()
-            };
-            let listed: Vec<Vec<usize>> = counts.iter().enumerate().map(of_unit).collect();
+            let listed = listed_samples(&backend.read_words(self.list)?, &counts, self.samples);
             return self.probe_each(backend, around, parameters, &listed);
         }
     }
@@ -330,27 +325,9 @@ impl DeepProbe {
         parameters: &[f32],
         listed: &[Vec<usize>],
     ) -> Result<()> {
-        let inputs = backend.read_tensor(around.batch.inputs)?;
-        let targets = backend.read_words(around.batch.targets)?;
-        let problem = exact::Problem {
-            architecture: &around.network.architecture,
-            layers: around.network.layout.layers(),
-            parameters,
-            inputs: &inputs,
-            targets: &targets,
-        };
-        let one_sided = self.options.difference == Difference::Forward;
-        let found = exact::contribution(&problem, self.layer, listed, self.options.step_size, one_sided);
-        let (weight, bias) = self.gradients(around);
-        for (tensor, contribution) in [(weight, &found.weight), (bias, &found.bias)] {
-            let mut values = backend.read_tensor(tensor)?;
-            for (value, contribution) in values.iter_mut().zip(contribution) {
-                *value = (f64::from(*value) + contribution) as f32;
-            }
-            backend.write_tensor(tensor, &values)?;
-        }
+        let probes = add_probed(backend, around, parameters, (self.layer, listed), &self.options)?;
         self.counted.single += listed.iter().map(|samples| samples.len() as u64).sum::<u64>();
-        self.evaluations += found.probes as f64 / self.samples as f64;
+        self.evaluations += probes as f64 / self.samples as f64;
         Ok(())
     }
 
@@ -385,6 +362,47 @@ impl DeepProbe {
         report.largest_check_error = report.largest_check_error.max(f64::from(largest));
         Ok((report, self.evaluations))
     }
+}
+
+/// The samples of each unit's curves that are listed.
+pub(super) fn listed_samples(list: &[u32], counts: &[u32], samples: usize) -> Vec<Vec<usize>> {
+    let of_unit = |(j, &count): (usize, &u32)| {
+        let row = &list[j * samples..][..count as usize];
+        row.iter().map(|&n| n as usize).collect()
+    };
+    counts.iter().enumerate().map(of_unit).collect()
+}
+
+/// Probes curves of a layer on the host, in float64 and parameter by parameter, and adds what they contribute to the
+/// gradient. Returns the probes made, of one sample each.
+pub(super) fn add_probed(
+    backend: &mut dyn Backend,
+    around: &Surroundings<'_>,
+    parameters: &[f32],
+    (layer, listed): (usize, &[Vec<usize>]),
+    options: &GradientOptions,
+) -> Result<u64> {
+    let inputs = backend.read_tensor(around.batch.inputs)?;
+    let targets = backend.read_words(around.batch.targets)?;
+    let problem = exact::Problem {
+        architecture: &around.network.architecture,
+        layers: around.network.layout.layers(),
+        parameters,
+        inputs: &inputs,
+        targets: &targets,
+    };
+    let one_sided = options.difference == Difference::Forward;
+    let found = exact::contribution(&problem, layer, listed, options.step_size, one_sided);
+    let place = &around.network.layout.layers()[layer];
+    let (weight, bias) = (view(around.gradient, &place.weight), view(around.gradient, &place.bias));
+    for (tensor, contribution) in [(weight, &found.weight), (bias, &found.bias)] {
+        let mut values = backend.read_tensor(tensor)?;
+        for (value, contribution) in values.iter_mut().zip(contribution) {
+            *value = (f64::from(*value) + contribution) as f32;
+        }
+        backend.write_tensor(tensor, &values)?;
+    }
+    Ok(found.probes)
 }
 
 /// How many times the multiply-adds of back-propagation a numerical gradient takes, at one pair of points on each curve.

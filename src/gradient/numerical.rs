@@ -11,7 +11,7 @@
 //!   product. Whether the polynomial is good enough is checked for every curve; where it is not (a kink of a ReLU,
 //!   a large `h`), each parameter is probed on its own.
 
-use super::deep::{DeepProbe, Surroundings};
+use super::deep::{DeepProbe, Surroundings, add_probed, listed_samples};
 use super::forward::{Batch, Forward, NetworkTensors, view};
 use super::{Difference, GradientOptions, ProbeReport, Probes};
 use crate::Result;
@@ -127,6 +127,10 @@ struct SingleTensors {
     largest: Tensor,
     /// `[2 U, N]`, for ReLU.
     precise: Option<Tensor>,
+    /// Where hidden layers in front round the inputs of a ReLU, its distance from the kink takes float64 from the beginning
+    /// on: the host probes, after each run. It counts the probes.
+    on_host: bool,
+    host_probes: u64,
 }
 
 impl Numerical {
@@ -152,7 +156,9 @@ impl Numerical {
                 let shape = [samples, architecture.sizes[layer], architecture.sizes[layer + 1]];
                 let activation =
                     if layer + 1 < architecture.layers() { architecture.activation } else { Activation::Identity };
-                LayerProbe::new(backend, shape, activation, bounded, &options).map(|near| Layer::Near(Box::new(near)))
+                let on_host = activation == Activation::Relu && layer > 0;
+                LayerProbe::new(backend, shape, (activation, on_host), bounded, &options)
+                    .map(|near| Layer::Near(Box::new(near)))
             })
             .collect::<Result<_>>()?;
         Ok(Self { layers, options, samples })
@@ -205,13 +211,19 @@ impl Numerical {
 
     /// After each run of the recording: makes good what the checks of deep layers refuse.
     pub(super) fn refine(&mut self, backend: &mut dyn Backend, around: &Surroundings<'_>) -> Result<()> {
-        let mut parameters = Vec::new();
-        for layer in &mut self.layers {
-            if let Layer::Deep(deep) = layer {
-                if parameters.is_empty() {
-                    parameters = backend.read_tensor(around.network.parameters)?;
+        let parameters = backend.read_tensor(around.network.parameters)?;
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            match layer {
+                Layer::Deep(deep) => deep.refine(backend, around, &parameters)?,
+                Layer::Near(near) => {
+                    let Some(single) = near.single.as_mut().filter(|single| single.on_host) else { continue };
+                    let counts = backend.read_words(single.counts)?;
+                    if counts.iter().any(|&count| count > 0) {
+                        let listed = listed_samples(&backend.read_words(single.list)?, &counts, self.samples);
+                        single.host_probes +=
+                            add_probed(backend, around, &parameters, (index, &listed), &self.options)?;
+                    }
                 }
-                deep.refine(backend, around, &parameters)?;
             }
         }
         Ok(())
@@ -250,7 +262,11 @@ impl Numerical {
                 let listed: u64 = backend.read_words(single.totals)?.into_iter().map(u64::from).sum();
                 report.single += listed;
                 let sides = if layer.one_sided { 1 } else { 2 };
-                evaluations += (listed * sides * (layer.inputs as u64 + 1)) as f64 / self.samples as f64;
+                let probes = match single.on_host {
+                    true => single.host_probes,
+                    false => listed * sides * (layer.inputs as u64 + 1),
+                };
+                evaluations += probes as f64 / self.samples as f64;
                 let largest = backend.read_tensor(single.largest)?;
                 let largest = largest.into_iter().fold(0.0, f32::max);
                 report.largest_check_error = report.largest_check_error.max(f64::from(largest));
@@ -273,7 +289,7 @@ impl LayerProbe {
     fn new(
         backend: &mut dyn Backend,
         [samples, inputs, units]: [usize; 3],
-        activation: Activation,
+        (activation, on_host): (Activation, bool),
         bounded: bool,
         options: &GradientOptions,
     ) -> Result<Self> {
@@ -293,8 +309,12 @@ impl LayerProbe {
                 counts: backend.words(units, "counts of single probes")?,
                 totals: backend.words(units, "totals of single probes")?,
                 largest: backend.tensor(1, units, "largest check errors")?,
+                on_host,
+                host_probes: 0,
                 precise: match activation {
-                    Activation::Relu => Some(backend.tensor(2 * units, samples, "precise pre-activations")?),
+                    Activation::Relu if !on_host => {
+                        Some(backend.tensor(2 * units, samples, "precise pre-activations")?)
+                    }
                     _ => None,
                 },
             }),
@@ -321,6 +341,9 @@ impl LayerProbe {
                 totals: single.totals,
                 largest: single.largest,
             })?;
+            if single.on_host {
+                return Ok(());
+            }
             if let Some(out) = single.precise {
                 recording.push(PreciseAffine {
                     inputs: target.inputs,
