@@ -5,6 +5,10 @@
 // Terms that the variable is not in change by exactly 0, so that the change has the rounding of those alone that it is
 // in. Sums of 64 changes are added up on their own: a long sum loses less so.
 //
+// The floor, for Rosenbrock's function in 100,000 dimensions: its term is 8 operations, to put the moved variable in
+// takes 4 and to add the change up 2, so 14 for each of 2e10 points and terms; with 8 lanes, two instructions a cycle
+// and two cores of 2.3 GHz that is 3.8 s. Every point on its own would read 80 GB; here 128 share what is read.
+//
 // There are moves, of no meaning perhaps, for every invocation.
 
 @group(0) @binding(1) var<storage, read> gpu_train_moves: array<vec2<u32>>;
