@@ -12,8 +12,8 @@ use gpu_train::gradient::function::{FunctionOptions, StepSize, WgslFunction, Wgs
 const DIFFERENCES: [Difference; 4] =
     [Difference::Central, Difference::Forward, Difference::FivePoint, Difference::Richardson];
 
-/// Rosenbrock's function in the three forms.
-const FORMS: [&str; 3] = [
+/// Rosenbrock's function in all forms.
+const FORMS: [&str; 5] = [
     "fn f(x: ptr<function, array<f32, N>>) -> f32 {
         var sum = 0.0;
         for (var i = 1u; i < u32(N); i++) { sum += part((*x)[i - 1u], (*x)[i]); }
@@ -27,6 +27,23 @@ const FORMS: [&str; 3] = [
     }
     fn part(a: f32, b: f32) -> f32 { let d = b - a * a; let e = 1.0 - a; return 100.0 * d * d + e * e; }",
     ROSENBROCK_TERMS,
+    "@group(0) @binding(0) var<storage, read> x: array<f32>;
+    fn f() -> f32 {
+        var sum = 0.0;
+        for (var i = 1u; i < arrayLength(&x); i++) {
+            let d = x[i] - x[i - 1u] * x[i - 1u];
+            let e = 1.0 - x[i - 1u];
+            sum += 100.0 * d * d + e * e;
+        }
+        return sum;
+    }",
+    "@group(1) @binding(2) var<storage> point: array<f32>;
+    const TERMS = N - 1;
+    fn term(i: u32) -> f32 {
+        let d = point[i + 1u] - point[i] * point[i];
+        let e = 1.0 - point[i];
+        return 100.0 * d * d + e * e;
+    }",
 ];
 
 const ROSENBROCK_TERMS: &str = "const TERMS = N - 1;

@@ -4,6 +4,7 @@ mod device;
 mod evaluate;
 mod loops;
 mod shader;
+mod storage;
 
 use std::ops::Range;
 use std::path::Path;
@@ -28,9 +29,10 @@ const SAMPLED: usize = 512;
 /// The text defines one of
 ///
 /// - `fn f(x: ptr<function, array<f32, N>>) -> f32`, for up to 2,048 variables;
-/// - `fn f() -> f32`, which reads variable `i` by `parameter(i)`;
-/// - `fn term(i: u32) -> f32` and `const TERMS = ...`: the function is the sum of so many terms, which also read
-///   `parameter(i)`. Terms that a variable is not in change by exactly 0 with it, so the sum's change is as exact as its
+/// - `fn f() -> f32`, which reads variable `i` of a storage buffer, as `x[i]` where the text says
+///   `@group(0) @binding(0) var<storage, read> x: array<f32>`, or without that by `parameter(i)`;
+/// - `fn term(i: u32) -> f32` and `const TERMS = ...`: the function is the sum of so many terms, which read in the same
+///   way. Terms that a variable is not in change by exactly 0 with it, so the sum's change is as exact as its
 ///   own terms are: the form for sums over data, and for many variables.
 ///
 /// `N`, the number of variables, and `parameter` are given. Values are float32, quotients and estimates float64.

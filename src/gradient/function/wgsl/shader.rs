@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use wgpu::naga::front::wgsl;
 use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
-use wgpu::naga::{
-    Block, Constant, Expression, Function, GlobalVariable, Literal, Module, ScalarKind, Span, Statement, TypeInner,
-};
+use wgpu::naga::{Block, Constant, Expression, Function, Literal, Module, ScalarKind, Span, Statement, TypeInner};
 
+use super::storage;
 use crate::{Error, Result};
 
 /// Variables that fit an array in a function: WGSL allows 8 KiB of such.
@@ -20,7 +19,7 @@ pub(crate) const MOST_IN_ARRAY: usize = 2_048;
 pub(crate) enum Form {
     /// `fn f(x: ptr<function, array<f32, N>>) -> f32`
     Array,
-    /// `fn f() -> f32`, which calls `parameter(i)`.
+    /// `fn f() -> f32`, which reads its own storage buffer, or calls `parameter(i)`.
     Accessor,
     /// `fn term(i: u32) -> f32`, which calls `parameter(j)`: the function is the sum of so many.
     Terms(u32),
@@ -76,6 +75,12 @@ pub(crate) fn read(path: &Path, text: &str, variables: usize) -> Result<Shader> 
     let alone = format!("{text}{count}{GIVEN}");
     let module = user.parse(&alone)?;
     let form = user.form(&module, &alone, variables)?;
+    user.validate(&module)?;
+    let at = |(span, problem): storage::Refusal| user.at(span, &problem);
+    let text = match storage::of(&module).map_err(at)? {
+        Some(buffer) => storage::rewritten(&module, buffer, text).map_err(at)?,
+        None => text.into(),
+    };
     let loops = module.functions.iter().any(|(_, function)| has_loop(&function.body));
     // A term that loops keeps what it reads in no register, and each of its trips counts on some drivers.
     let moves_at_once = if loops { 1 } else { MOVES_AT_ONCE };
@@ -86,15 +91,8 @@ pub(crate) fn read(path: &Path, text: &str, variables: usize) -> Result<Shader> 
             ([&changes(moves_at_once), TERMS].concat(), &["gpu_train_main", "gpu_train_sizes", "gpu_train_each"])
         }
     };
-    let source = format!("{alone}{ours}");
-    let module = user.parse(&source)?;
-    let validated = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
-    validated.map_err(|error| {
-        // naga tells of everything around the mistake; its smallest part and the last cause say what it is.
-        let own = error.spans().map(|(span, _)| *span).filter(|span| user.owns(*span));
-        let smallest = own.min_by_key(|span| span.to_range().map_or(usize::MAX, |range| range.len()));
-        smallest.map_or_else(|| user.plain(last_cause(&error)), |span| user.at(span, &last_cause(&error)))
-    })?;
+    let source = format!("{text}{count}{GIVEN}{ours}");
+    User { path, text: &text }.parse(&source)?;
     let mut modules = vec![(source, entries)];
     if matches!(form, Form::Terms(_)) && !loops {
         let shared = format!("{text}{count}{GIVEN_SHARED}{}", changes(moves_at_once));
@@ -187,17 +185,19 @@ impl User<'_> {
         })
     }
 
+    fn validate(&self, module: &Module) -> Result<()> {
+        let validated = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(module);
+        validated.map(drop).map_err(|error| {
+            // naga tells of everything around the mistake; its smallest part and the last cause say what it is.
+            let own = error.spans().map(|(span, _)| *span).filter(|span| self.owns(*span));
+            let smallest = own.min_by_key(|span| span.to_range().map_or(usize::MAX, |range| range.len()));
+            smallest.map_or_else(|| self.plain(last_cause(&error)), |span| self.at(span, &last_cause(&error)))
+        })
+    }
+
     fn form(&self, module: &Module, alone: &str, variables: usize) -> Result<Form> {
         if let Some(entry) = module.entry_points.first() {
             return Err(self.plain(format!("it has an entry point, {}; write fn f alone", entry.name)));
-        }
-        let bound = |variable: &&GlobalVariable| {
-            variable.binding.is_some() && !variable.name.as_deref().unwrap_or("").starts_with("gpu_train_")
-        };
-        if let Some(variable) = module.global_variables.iter().map(|(_, variable)| variable).find(bound) {
-            let name = variable.name.as_deref().unwrap_or("a variable");
-            return Err(self
-                .plain(format!("{name} is a binding of its own, which nothing fills; parameter(i) reads the point")));
         }
         let named = |name: &str| module.functions.iter().find(|(_, function)| function.name.as_deref() == Some(name));
         match (named("f"), named("term")) {
@@ -360,8 +360,8 @@ mod tests {
             ("fn term(i: u32) -> f32 { return 1.0; }", "const TERMS"),
             ("@compute @workgroup_size(1) fn main() {}", "entry point"),
             (
-                "@group(0) @binding(3) var<storage> data: array<f32>;\nfn f() -> f32 { return data[0]; }",
-                "data is a binding",
+                "@group(0) @binding(3) var<uniform> data: vec4<f32>;\nfn f() -> f32 { return data[0]; }",
+                "nothing fills data",
             ),
         ] {
             let error = form(text, 3).unwrap_err();
