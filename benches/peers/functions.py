@@ -103,9 +103,9 @@ def peers(f, x):
         gradient = approx_derivative(counted, x, method=method)
         found[f"SciPy {method}"] = (gradient, time.perf_counter() - begun, counted.calls, None)
     counted.calls, begun = 0, time.perf_counter()
-    gradient, info = numdifftools.Gradient(counted, full_output=True)(x)
-    estimate = np.linalg.norm(info.error_estimate)
-    found["numdifftools"] = (gradient, time.perf_counter() - begun, counted.calls, estimate)
+    result = numdifftools.Gradient(counted, full_output=True)(x)
+    estimate = np.linalg.norm(result.error_estimate)
+    found["numdifftools"] = (result.estimate.ravel(), time.perf_counter() - begun, counted.calls, estimate)
     return found
 
 

@@ -58,9 +58,14 @@ pub(super) fn rewritten(module: &Module, buffer: Handle<GlobalVariable>, text: &
             if !is_buffer(base) {
                 continue;
             }
-            if is_length && part.starts_with("arrayLength") && part.ends_with(')') {
-                edits.push((range.start, range.end, "u32(N)"));
-                left.remove(&base);
+            if is_length {
+                // The span may be that of the call or of its name.
+                let behind = function.expressions.get_span(base).to_range().map_or(text.len(), |range| range.end);
+                let rest = text.get(behind..).unwrap_or_default();
+                if part.starts_with("arrayLength") && rest.trim_start().starts_with(')') {
+                    edits.push((range.start, behind + rest.find(')').unwrap_or_default() + 1, "u32(N)"));
+                    left.remove(&base);
+                }
             } else if let Some(bracket) = part.find('[').filter(|&at| part[..at].trim() == name && part.ends_with(']'))
             {
                 edits.push((range.start, range.start + bracket + 1, "parameter(u32("));
