@@ -5,7 +5,7 @@
 //! `s^2 (2k)! / (k!)^2` (Moré and Wild, Estimating computational noise, 2011).
 
 use super::Real;
-use super::evaluate::Evaluate;
+use super::evaluate::{Evaluate, Move};
 use crate::Result;
 
 /// Values on one line.
@@ -107,6 +107,43 @@ pub(super) fn rounding_noise<T: Real>(
         }
     }
     Ok((noise, 3 * POINTS as u64))
+}
+
+/// Variables whose own noise stands for that of all, and how many there must be for it to be another: few variables
+/// are in all of a function.
+const LONE: usize = 4;
+const MANY: usize = 16;
+
+/// What the noise of each row usually is where one variable moves, which changes a part of the function alone: where
+/// this is other than what is known already. And how many evaluations that took.
+pub(super) fn usual_noise<T: Real>(
+    function: &impl Evaluate<T>,
+    x: &[T],
+    variables: &[usize],
+    steps: &[f64],
+    rounding: &Rounding,
+) -> Result<(Option<Vec<Noise>>, u64)> {
+    let (Rounding::OfRows(bounds), true) = (rounding, variables.len() >= MANY) else { return Ok((None, 0)) };
+    let lines = line_of::<T>(x, steps, 0.0, true);
+    let lone = (0..LONE).map(|place| variables[(2 * place + 1) * variables.len() / (2 * LONE)]);
+    let moves: Vec<Move<T>> = lone
+        .flat_map(|variable| {
+            let (from, stride) = lines[variable];
+            (0..POINTS).map(move |index| (variable, T::from_f64(from + index as f64 * stride)))
+        })
+        .collect();
+    let found = function.values(x, &moves)?;
+    let of_row = |(row, bound): (usize, &Noise)| {
+        let lines = found.chunks(POINTS).filter_map(|line| {
+            let line: Option<Vec<f64>> = line.iter().map(|values| values.get(row).copied()).collect();
+            Some(deviation(line?, *ORDERS.end()..=*ORDERS.end())).filter(|deviation| deviation.is_finite())
+        });
+        let squares: Vec<f64> = lines.map(|deviation| deviation * deviation).collect();
+        let mean = (squares.iter().sum::<f64>() / squares.len().max(1) as f64).sqrt();
+        let measured = Noise { deviation: mean.min(bound.deviation), ..*bound };
+        if squares.is_empty() { *bound } else { measured }
+    };
+    Ok((Some(bounds.iter().enumerate().map(of_row).collect()), moves.len() as u64))
 }
 
 /// Where a line begins and how far its points are apart, for each variable: some units in the last place or, on a wide

@@ -6,7 +6,7 @@
 //! `r` is the rounding as it usually is, while what counts as seen stands out of what it hardly ever exceeds.
 
 use super::evaluate::{Evaluate, Move};
-use super::noise::Rounding;
+use super::noise::{Rounding, usual_noise};
 use super::quotient::Quotient;
 use super::{FunctionOptions, Real};
 use crate::Result;
@@ -43,8 +43,9 @@ struct Search {
     /// Its place among those that are looked at.
     place: usize,
     pilot: f64,
-    /// The largest step that showed nothing but rounding.
-    invisible: Option<f64>,
+    /// The largest step that showed nothing but rounding, and the least that can be in balance after that: for a
+    /// truncation as large as could just not be seen.
+    invisible: Option<(f64, f64)>,
     found: Option<f64>,
 }
 
@@ -53,21 +54,22 @@ impl Search {
     /// as a bound.
     fn learn(&mut self, truncation: f64, usual: f64, rounding: f64, order: i32, largest: f64) {
         let h = self.pilot;
+        let power = f64::from(order);
+        let balanced = |truncation: f64| h * (usual / (power.sqrt() * truncation)).powf(1.0 / (power + 1.0));
         if !truncation.is_finite() || !rounding.is_finite() {
             // Out of the function's domain.
-            self.found = self.invisible;
+            self.found = self.invisible.map(|(step, _)| step);
             self.pilot = h / GROWTH;
         } else if truncation <= VISIBLE * rounding {
-            self.invisible = Some(h);
+            let least = balanced(VISIBLE * rounding).min(h);
+            self.invisible = Some((h, if least > 0.0 { least } else { h }));
             if h >= largest {
                 self.found = Some(h);
             }
             self.pilot = (h * GROWTH).min(largest.max(h));
         } else {
-            let power = f64::from(order);
-            let balance = h * (usual / (power.sqrt() * truncation)).powf(1.0 / (power + 1.0));
-            // A step that showed nothing is better than any smaller one.
-            let balance = self.invisible.map_or(balance, |invisible| balance.max(invisible));
+            let balance = balanced(truncation);
+            let balance = self.invisible.map_or(balance, |(_, least)| balance.max(least));
             if balance >= NEAR * h || self.invisible.is_some() {
                 self.found = Some(balance);
             }
@@ -88,7 +90,7 @@ pub(super) fn balanced_steps<T: Real>(
     let order = options.difference.order();
     let nominal = nominal_steps(x, options);
     let offsets = options.offsets();
-    let mut evaluations = 0;
+    let (lone, mut evaluations) = usual_noise(function, x, variables, &nominal, rounding)?;
     let search = |(place, &variable): (usize, &usize)| {
         let pilot = T::EPSILON.powf(1.0 / f64::from(order + 2)) * scale(x[variable].to_f64());
         Search { variable, place, pilot, invisible: None, found: None }
@@ -121,12 +123,14 @@ pub(super) fn balanced_steps<T: Real>(
                 let other = quarter.value(at_quarter, own, row);
                 let power = (quarter.step_size / whole.step_size).powi(order);
                 truncation += (derivative - other).abs() / (1.0 - power).abs();
-                usual += whole.deviation(at_whole, own, noise, row);
+                usual += whole.deviation(at_whole, own, lone.as_deref().unwrap_or(noise), row);
                 bound += lost;
             }
             search.learn(truncation, usual, bound, order, LARGEST * scale(x[search.variable].to_f64()).max(1.0));
         }
     }
-    let steps = searches.iter().map(|search| search.found.or(search.invisible).unwrap_or(nominal[search.variable]));
+    let steps = searches
+        .iter()
+        .map(|search| search.found.or(search.invisible.map(|(step, _)| step)).unwrap_or(nominal[search.variable]));
     Ok((steps.collect(), evaluations))
 }
