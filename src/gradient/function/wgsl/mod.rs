@@ -74,8 +74,12 @@ impl WgslFunction {
         if let Some(variable) = point.iter().position(|value| !value.is_finite()) {
             return Err(Error::config(format!("variable {variable} of the point is {}", point[variable])));
         }
-        let shader = shader::read(path, text, point.len())?;
+        let mut shader = shader::read(path, text, point.len(), shader::MOVES_AT_ONCE)?;
         let (mut backend, reason) = open_for_shaders(selector)?;
+        // Only there loads cost so much; and other compilers, SwiftShader's for one, take minutes for what is shared.
+        if !crate::backend::Backend::info(&backend).name.starts_with("llvmpipe") {
+            shader = shader::read(path, text, point.len(), 1)?;
+        }
         let mut warnings = Vec::new();
         if shader.loops && crate::backend::Backend::info(&backend).kind == DeviceKind::Software {
             let stops;

@@ -48,7 +48,7 @@ pub(crate) const SHARED: usize = 3;
 
 /// Moves that share what is read. On lavapipe reading costs a point as much as all else at 12 of them, as a load goes
 /// lane by lane there; each takes three registers.
-const MOVES_AT_ONCE: usize = 16;
+pub(crate) const MOVES_AT_ONCE: usize = 16;
 
 /// Constants and functions that every user's function may use.
 const GIVEN: &str = include_str!("../../../../shaders/user/given.wgsl");
@@ -65,11 +65,12 @@ const FROM_ARRAY: &str = include_str!("../../../../shaders/user/from_array.wgsl"
 /// `evaluate` for [`Form::Accessor`].
 const FROM_ACCESSOR: &str = "fn gpu_train_evaluate() -> f32 { return f(); }\n";
 
-/// Reads the user's `text`, from the file `path`, for `variables` parameters.
+/// Reads the user's `text`, from the file `path`, for `variables` parameters; an invocation evaluates a sum at so many
+/// moves.
 ///
 /// # Errors
 /// [`Error::Shader`] with line and caret where it is no WGSL, or where it defines none of the [`Form`]s.
-pub(crate) fn read(path: &Path, text: &str, variables: usize) -> Result<Shader> {
+pub(crate) fn read(path: &Path, text: &str, variables: usize, moves: usize) -> Result<Shader> {
     let user = User { path, text };
     let count = format!("\nconst N = {variables};\n");
     let alone = format!("{text}{count}{GIVEN}");
@@ -83,7 +84,7 @@ pub(crate) fn read(path: &Path, text: &str, variables: usize) -> Result<Shader> 
     };
     let loops = module.functions.iter().any(|(_, function)| has_loop(&function.body));
     // A term that loops keeps what it reads in no register, and each of its trips counts on some drivers.
-    let moves_at_once = if loops { 1 } else { MOVES_AT_ONCE };
+    let moves_at_once = if loops { 1 } else { moves };
     let (ours, entries): (_, &[_]) = match form {
         Form::Array => ([VALUES, FROM_ARRAY].concat(), &["gpu_train_main"]),
         Form::Accessor => ([VALUES, FROM_ACCESSOR].concat(), &["gpu_train_main"]),
@@ -94,7 +95,7 @@ pub(crate) fn read(path: &Path, text: &str, variables: usize) -> Result<Shader> 
     let source = format!("{text}{count}{GIVEN}{ours}");
     User { path, text: &text }.parse(&source)?;
     let mut modules = vec![(source, entries)];
-    if matches!(form, Form::Terms(_)) && !loops {
+    if matches!(form, Form::Terms(_)) && moves_at_once > 1 {
         let shared = format!("{text}{count}{GIVEN_SHARED}{}", changes(moves_at_once));
         modules.push((shared, &["gpu_train_main"]));
     }
@@ -288,7 +289,9 @@ mod tests {
     use super::*;
 
     fn form(text: &str, variables: usize) -> Result<Form, String> {
-        read(Path::new("my.wgsl"), text, variables).map(|shader| shader.form).map_err(|error| error.to_string())
+        read(Path::new("my.wgsl"), text, variables, MOVES_AT_ONCE)
+            .map(|shader| shader.form)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -316,7 +319,7 @@ mod tests {
         let terms = "const TERMS = N;\nfn term(i: u32) -> f32 { return parameter(i) * parameter(0u); }";
         let looping = terms.replace("return", "for (var k = 0; k < 3; k++) {} return");
         for (text, modules) in [(terms, 2), (looping.as_str(), 1), ("fn f() -> f32 { return parameter(0u); }", 1)] {
-            let shader = read(Path::new("my.wgsl"), text, 5).unwrap();
+            let shader = read(Path::new("my.wgsl"), text, 5, MOVES_AT_ONCE).unwrap();
             assert_eq!(shader.modules.len(), modules, "{text}");
             for (source, entries) in &shader.modules {
                 assert!(
