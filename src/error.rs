@@ -167,12 +167,32 @@ pub enum Error {
     },
 
     /// A user's function left the finite numbers.
-    #[error("the function is {value} {place}")]
+    #[error("the function is {value} {}{place}", variable.map_or_else(String::new, |variable| format!("where variable {variable} ")))]
     FunctionValue {
         /// The value: NaN or an infinity.
         value: f64,
-        /// At which point: the variable that was changed, and to what.
+        /// The variable that was changed, if one was.
+        variable: Option<usize>,
+        /// From what to what it was changed, or which point it is.
         place: String,
+    },
+
+    /// A file of tensors does not hold what is needed.
+    #[error("tensors {}: {problem}", path.display())]
+    Tensors {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit, with the tensor's name.
+        problem: String,
+    },
+
+    /// A function in WGSL does not compile, or is not of a form that is known.
+    #[error("{}: {problem}", path.display())]
+    Shader {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and caret where it has a place: several lines.
+        problem: String,
     },
 
     /// The user asked to stop (Ctrl-C).

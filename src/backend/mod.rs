@@ -19,6 +19,7 @@ mod tensor;
 mod threefry;
 
 pub use op::*;
+pub(crate) use open::open_for_shaders;
 pub use open::{OpenOptions, Opened, open};
 pub use recording::Recording;
 pub(crate) use scope::Scope;

@@ -89,9 +89,43 @@ fn gone(index: usize) -> Error {
 }
 
 fn open_adapter(adapter: &wgpu::Adapter, summary: &AdapterSummary, options: OpenOptions) -> Result<Box<dyn Backend>> {
+    Ok(Box::new(open_gpu(adapter, summary, options)?))
+}
+
+fn open_gpu(adapter: &wgpu::Adapter, summary: &AdapterSummary, options: OpenOptions) -> Result<GpuBackend> {
     let mut backend = GpuBackend::open(adapter, summary.info.clone(), options)?;
     self_test(&mut backend)?;
-    Ok(Box::new(backend))
+    Ok(backend)
+}
+
+/// Opens an adapter for shaders that are not this crate's own, and says why this one. [`Selector::Auto`] takes the best
+/// GPU, else a software adapter: the CPU path has no shaders.
+///
+/// # Errors
+/// [`Error::NoDevice`] where there is no adapter; else as [`open`].
+pub(crate) fn open_for_shaders(selector: &Selector) -> Result<(GpuBackend, String)> {
+    let (summaries, adapters): (Vec<_>, Vec<_>) = adapters().into_iter().unzip();
+    let without = |problem: &str| Error::NoDevice {
+        problem: format!("WGSL runs on an adapter, and {problem}"),
+        hint: "a GPU's Vulkan driver is one; without a GPU, on Debian or Ubuntu: apt install mesa-vulkan-drivers \
+               libvulkan1, and --device software"
+            .into(),
+    };
+    if *selector == Selector::Cpu {
+        return Err(without("the CPU path is none"));
+    }
+    if summaries.is_empty() {
+        return Err(without("none was found"));
+    }
+    let mut selection = select(selector, &summaries)?;
+    if *selector == Selector::Auto && selection.choice == Choice::Cpu {
+        selection = select(&Selector::Software, &summaries)?;
+        selection.reason = selection.reason.replace("as asked for", "since no GPU was found");
+    }
+    let chosen =
+        summaries.iter().zip(&adapters).find(|(summary, _)| selection.choice == Choice::Adapter(summary.index));
+    let (summary, adapter) = chosen.ok_or_else(|| without("none was found"))?;
+    Ok((open_gpu(adapter, summary, OpenOptions::default())?, selection.reason))
 }
 
 #[cfg(test)]

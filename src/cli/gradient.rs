@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::gradient_wgsl::{self, FunctionFile};
 use super::interrupt::Interrupt;
 use super::options::{DataOptions, DeviceOptions, FunctionOptions, OutputOptions, QuotientOptions, number};
 use super::record::DeviceRecord;
@@ -14,7 +15,7 @@ use super::values::StepSize;
 use super::{Failure, Outcome, literal, paths};
 use crate::backend::Backend;
 use crate::gradient::{
-    ErrorEstimate, GradientOptions, Method, Rounding, balanced_steps, error_estimates, measured_gradient,
+    ErrorEstimate, GradientOptions, Method, Rounding, balanced_steps, error_estimates, function, measured_gradient,
     stepped_gradient,
 };
 use crate::network::Network;
@@ -47,7 +48,10 @@ impl MethodName {
 #[derive(Debug, Args)]
 pub(super) struct Gradient {
     /// The model, as safetensors
-    model: PathBuf,
+    #[arg(required_unless_present = "wgsl")]
+    model: Option<PathBuf>,
+    #[command(flatten)]
+    function: FunctionFile,
     /// Where the gradient comes from
     #[arg(long, default_value = "numerical", help_heading = "Gradient")]
     method: MethodName,
@@ -120,7 +124,12 @@ struct TensorRow {
 impl Gradient {
     /// Computes and reports.
     pub(super) fn run(&self) -> Result<Outcome, Failure> {
-        let mut model = checkpoint::load(&self.model)?;
+        let path = match (&self.model, &self.function.wgsl, &self.function.at) {
+            (Some(model), ..) => model,
+            (None, Some(wgsl), Some(at)) => return gradient_wgsl::run(&self.of_function(wgsl, at)),
+            _ => return Err(Failure::Usage(Error::config("no model, and no function with a point"))),
+        };
+        let mut model = checkpoint::load(path)?;
         self.functions.override_model(&mut model).map_err(Failure::Usage)?;
         let network = model.network;
         if let Some(path) = &self.out {
@@ -143,7 +152,7 @@ impl Gradient {
         interrupt.check()?;
         if !found.loss.is_finite() {
             let problem = format!("its loss on these samples is {}", found.loss);
-            return Err(Error::Model { path: self.model.clone(), problem }.into());
+            return Err(Error::Model { path: path.clone(), problem }.into());
         }
         if let Some(path) = &self.out {
             save(path, &network, &found.gradient)?;
@@ -170,6 +179,25 @@ impl Gradient {
             report::print(&document.text(&network, self.out.as_deref()))?;
         }
         Ok(Outcome::Done)
+    }
+
+    /// The same for a function in WGSL.
+    fn of_function<'a>(&'a self, wgsl: &'a Path, at: &'a Path) -> gradient_wgsl::Request<'a> {
+        let step_size = match self.quotient.given_step {
+            None | Some(StepSize::Auto) => function::StepSize::Auto,
+            // The number that was typed, which float32 has not.
+            Some(StepSize::Fixed(step)) => function::StepSize::Fixed(number(step).parse().unwrap_or(step.into())),
+        };
+        gradient_wgsl::Request {
+            wgsl,
+            at,
+            difference: self.quotient.difference,
+            step_size,
+            out: self.out.as_deref(),
+            repeat: self.repeat,
+            device: &self.device,
+            output: &self.output,
+        }
     }
 
     fn step_size(&self) -> serde_json::Value {

@@ -5,6 +5,7 @@ mod data;
 mod devices;
 mod evaluate;
 mod gradient;
+mod gradient_wgsl;
 mod interrupt;
 mod literal;
 mod options;

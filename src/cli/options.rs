@@ -10,6 +10,7 @@ use crate::data::Dataset;
 use crate::device::Selector;
 use crate::gradient::{Difference, GradientOptions, Method, Probes};
 use crate::network::{Activation, Architecture, Initialization, Loss, OutputActivation, OutputLoss};
+use crate::report::plot;
 use crate::train::checkpoint::{self, LoadedNetwork};
 use crate::{Error, Result, backend, report};
 
@@ -99,6 +100,37 @@ pub(super) struct OutputOptions {
     /// Results only, no progress
     #[arg(long, short)]
     pub(super) quiet: bool,
+}
+
+/// What is drawn of it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct PlotOptions {
+    /// A picture of it, as .svg or .png
+    #[arg(long = "plot", value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// The picture's colours: light or dark
+    #[arg(long, default_value = "light")]
+    pub(super) theme: plot::Theme,
+}
+
+#[allow(dead_code)]
+impl PlotOptions {
+    /// Refuses a file name that could never be written as a picture, before any work is done.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an ending that is neither `.svg` nor `.png`.
+    pub(super) fn checked(&self) -> Result<()> {
+        self.file.as_deref().map_or(Ok(()), |file| plot::Format::of(file).map(drop))
+    }
+
+    /// Draws the figure where a file was named for it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be written.
+    pub(super) fn save(&self, figure: impl FnOnce() -> plot::Figure) -> Result<()> {
+        self.file.as_deref().map_or(Ok(()), |file| plot::save(&figure(), file, self.theme))
+    }
 }
 
 /// The network's functions, which a model file can tell as well.

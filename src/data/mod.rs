@@ -6,18 +6,22 @@ mod digits;
 mod gzip;
 pub mod idx;
 mod locate;
+mod replace;
 mod sampling;
 mod split;
 mod stream;
+mod tensors;
 
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 pub use locate::{FILES, data_folder};
+pub(crate) use replace::replace;
 pub use sampling::{Sampler, Sampling};
 pub use split::Split;
 pub use stream::{BatchStream, Block};
+pub use tensors::{NamedTensor, Tensors};
 
 use crate::{Error, Result};
 use locate::Location;

@@ -4,6 +4,7 @@ mod counter;
 mod log;
 mod numbers;
 mod output;
+pub mod plot;
 mod progress;
 mod table;
 

@@ -11,6 +11,7 @@ mod program;
 #[cfg(test)]
 mod tests;
 mod trips;
+pub(crate) mod user;
 
 mod activate;
 mod activation_gradient;

@@ -3,6 +3,7 @@
 use std::num::NonZero;
 
 use super::Real;
+use super::noise::{Rounding, rounding_noise};
 use crate::{Error, Result};
 
 /// A point that differs from the base: the variable and its value there.
@@ -13,13 +14,27 @@ const NUMBERS_A_CALL: usize = 1 << 22;
 
 /// A function with one or more values, as the quotients see it.
 pub(super) trait Evaluate<T: Real> {
-    /// The values at every point, `[points, rows]`; the order of the points is that of `moves`, whoever computes them.
+    /// The values at every point, `[points, rows]`, less what [`Evaluate::origin`] leaves out; the order of the points is
+    /// that of `moves`, whoever computes them.
     fn values(&self, base: &[T], moves: &[Move<T>]) -> Result<Vec<Vec<f64>>>;
 
     /// The values at one point.
     fn value(&self, point: &[T]) -> Result<Vec<f64>> {
         let first = point.first().ok_or_else(|| Error::config("a function of no variables has no gradient"))?;
         Ok(self.values(point, &[(0, *first)])?.swap_remove(0))
+    }
+
+    /// The values at the point from which all moves will start. A function that knows its changes better than its
+    /// values makes this 0.
+    fn origin(&self, x: &[T]) -> Result<Vec<f64>> {
+        self.value(x)
+    }
+
+    /// The rounding in the values where these variables move by about `steps` (one for every variable of `x`); and how
+    /// many evaluations it took to know it.
+    fn rounding(&self, x: &[T], _variables: &[usize], steps: &[f64], origin: &[f64]) -> Result<(Rounding, u64)> {
+        let (noise, evaluations) = rounding_noise(self, x, steps, origin)?;
+        Ok((Rounding::OfRows(noise), evaluations))
     }
 }
 
@@ -97,8 +112,8 @@ pub(super) fn finite<T: Real>(base: &[T], moves: &[Move<T>], values: &[Vec<f64>]
         }
         if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
             let from = base[variable];
-            let place = format!("where variable {variable} is {to} instead of {from}");
-            return Err(Error::FunctionValue { value, place });
+            let place = format!("is {to} instead of {from}");
+            return Err(Error::FunctionValue { value, variable: Some(variable), place });
         }
     }
     Ok(())
@@ -112,10 +127,11 @@ pub(super) fn base_values<T: Real>(function: &impl Evaluate<T>, x: &[T]) -> Resu
     if let Some(variable) = x.iter().position(|x| !x.to_f64().is_finite()) {
         return Err(Error::config(format!("variable {variable} is {}", x[variable])));
     }
-    let values = function.value(x)?;
+    let values = function.origin(x)?;
     match values.iter().find(|value| !value.is_finite()) {
         Some(&value) => {
-            Err(Error::FunctionValue { value, place: "at the given point, every variable of which is finite".into() })
+            let place = "at the given point, every variable of which is finite".into();
+            Err(Error::FunctionValue { value, variable: None, place })
         }
         None => Ok(values),
     }

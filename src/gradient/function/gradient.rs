@@ -32,7 +32,7 @@ impl<T> FunctionGradient<T> {
 /// The gradient of `f` at `x`; several threads call `f` at once, and their number shows in no bit of the result.
 ///
 /// With a fixed step the central quotient of `n` variables takes `4n + 37` evaluations, half of which are for the
-/// estimate; the search for steps adds `4n` or a few times that.
+/// estimate; the search for steps adds `4n` or a few times that, and 48 where there are many variables.
 ///
 /// # Errors
 /// [`Error::FunctionValue`] names the variable at whose change `f` is not finite; [`Error::Config`] if `x` is empty or

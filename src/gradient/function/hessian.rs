@@ -1,7 +1,6 @@
 //! The product of a function's matrix of second derivatives and a vector, by differences of differences.
 
 use super::evaluate::{Evaluate, Move, OneByOne, base_values, finite};
-use super::noise::rounding_noise;
 use super::steps::{LARGEST, balanced_steps, nominal_steps};
 use super::{FunctionOptions, Real, StepSize};
 use crate::gradient::{Difference, ErrorEstimate};
@@ -56,11 +55,13 @@ pub fn hessian_vector_product<T: Real>(
         StepSize::Fixed(h) => vec![h; x.len()],
         StepSize::Auto => nominal_steps(x, &of_gradient),
     };
-    let (noise, noise_evaluations) = rounding_noise(&function, x, &around, &own)?;
+    let all: Vec<usize> = (0..x.len()).collect();
+    let (rounding, noise_evaluations) = function.rounding(x, &all, &around, &own)?;
+    let noise = rounding.of(0)[0].bound;
     let (steps, search_evaluations) = match options.step_size {
         StepSize::Fixed(_) => (around, 0),
         StepSize::Auto => {
-            let (mut steps, evaluations) = balanced_steps(&function, x, &own, &noise, &of_gradient)?;
+            let (mut steps, evaluations) = balanced_steps(&function, x, &all, &own, &rounding, &of_gradient)?;
             // From the third root of the precision to the fourth.
             let longer = |(step, x): (&mut f64, &T)| {
                 *step = (*step * T::EPSILON.powf(-1.0 / 12.0)).min(LARGEST * x.to_f64().abs().max(1.0));
@@ -76,8 +77,8 @@ pub fn hessian_vector_product<T: Real>(
         let evaluations = 1 + noise_evaluations + search_evaluations;
         return Ok(HessianVectorProduct { product: v.to_vec(), estimates: vec![none; x.len()], evaluations });
     }
-    let once = second_differences(&function, x, v, &steps, along, noise[0], 1.0)?;
-    let twice = second_differences(&function, x, v, &steps, along, noise[0], 2.0)?;
+    let once = second_differences(&function, x, v, &steps, along, noise, 1.0)?;
+    let twice = second_differences(&function, x, v, &steps, along, noise, 2.0)?;
     let pairs = || once.iter().zip(&twice);
     let truncation = |once: f64, twice: f64| NEXT_POWER * (twice - once).abs() / 3.0;
     let estimates =

@@ -31,12 +31,14 @@ mod noise;
 mod quotient;
 mod real;
 mod steps;
+mod wgsl;
 
 pub use check::{GradientCheck, check_gradient};
 pub use gradient::{FunctionGradient, numerical_gradient, numerical_gradient_batched};
 pub use hessian::{HessianVectorProduct, hessian_vector_product};
 pub use jacobian::{FunctionJacobian, numerical_jacobian};
 pub use real::Real;
+pub use wgsl::{WgslFunction, WgslGradient};
 
 use super::Difference;
 

@@ -5,7 +5,7 @@
 //! `s^2 (2k)! / (k!)^2` (Moré and Wild, Estimating computational noise, 2011).
 
 use super::Real;
-use super::evaluate::Evaluate;
+use super::evaluate::{Evaluate, Move};
 use crate::Result;
 
 /// Values on one line.
@@ -17,18 +17,77 @@ const ORDERS: std::ops::RangeInclusive<usize> = 3..=6;
 /// From the deviation, itself known by a dozen values only, to what is hardly ever exceeded.
 const DEVIATIONS: f64 = 6.0;
 
+/// The rounding in a value.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Noise {
+    /// What it is like: a standard deviation.
+    pub(super) deviation: f64,
+    /// What it hardly ever exceeds.
+    pub(super) bound: f64,
+    /// What it grows by with the distance that a variable has moved, beside its value's own last place: of sums of
+    /// changes.
+    pub(super) slope: f64,
+}
+
+impl Noise {
+    /// Of a value that is rounded once: to half a unit at most, and evenly below that.
+    fn of_last_place<T: Real>(value: f64) -> Self {
+        let bound = 0.5 * T::EPSILON * value.abs();
+        Self { deviation: bound / 3_f64.sqrt(), bound, slope: 0.0 }
+    }
+
+    /// The noise of this deviation, which was measured.
+    pub(super) fn measured(deviation: f64) -> Self {
+        Self { deviation, bound: DEVIATIONS * deviation, slope: 0.0 }
+    }
+
+    /// That of a value as far away as `node` from where this was measured.
+    pub(super) fn at<T: Real>(self, value: f64, node: f64) -> Self {
+        let (own, moved) = (Self::of_last_place::<T>(value), self.slope * node.abs());
+        Self {
+            deviation: self.deviation.max(own.deviation) + moved,
+            bound: self.bound.max(own.bound) + DEVIATIONS * moved,
+            slope: self.slope,
+        }
+    }
+
+    fn larger(self, other: Self) -> Self {
+        let (deviation, bound) = (self.deviation.max(other.deviation), self.bound.max(other.bound));
+        Self { deviation, bound, slope: self.slope.max(other.slope) }
+    }
+}
+
+/// The rounding in a function's values near a point.
+#[derive(Debug)]
+pub(super) enum Rounding {
+    /// Of each row, whichever variable moves.
+    OfRows(Vec<Noise>),
+    /// Of the only row, by which of the variables that are looked at moves.
+    OfVariables(Vec<Noise>),
+}
+
+impl Rounding {
+    /// The noise of each row where the variable at this place among those that are looked at moves.
+    pub(super) fn of(&self, place: usize) -> &[Noise] {
+        match self {
+            Self::OfRows(rows) => rows,
+            Self::OfVariables(variables) => variables.get(place..=place).unwrap_or_default(),
+        }
+    }
+}
+
 /// The rounding in each value of the function near `x`: at `x`, and where all variables have moved by `steps`, since a
 /// function that cancels at `x` (as at its least value) rounds more beside it.
 ///
-/// Returns the bounds, one a row, and how many evaluations they took.
+/// Returns the noise, one a row, and how many evaluations they took.
 pub(super) fn rounding_noise<T: Real>(
-    function: &impl Evaluate<T>,
+    function: &(impl Evaluate<T> + ?Sized),
     x: &[T],
     steps: &[f64],
     values: &[f64],
-) -> Result<(Vec<f64>, u64)> {
+) -> Result<(Vec<Noise>, u64)> {
     // The values themselves are rounded, whatever else is.
-    let mut noise: Vec<f64> = values.iter().map(|value| 0.5 * T::EPSILON * value.abs()).collect();
+    let mut noise: Vec<Noise> = values.iter().map(|&value| Noise::of_last_place::<T>(value)).collect();
     for (shift, wide) in [(0.0, false), (1.0, false), (0.0, true)] {
         let (start, strides): (Vec<f64>, Vec<f64>) = line_of::<T>(x, steps, shift, wide).into_iter().unzip();
         let mut lines = vec![Vec::with_capacity(POINTS); values.len()];
@@ -43,11 +102,48 @@ pub(super) fn rounding_noise<T: Real>(
             let deviation = deviation(line, if wide { *ORDERS.end()..=*ORDERS.end() } else { ORDERS });
             // Outside of the function's domain there is nothing to measure.
             if deviation.is_finite() {
-                *noise = noise.max(DEVIATIONS * deviation);
+                *noise = noise.larger(Noise::measured(deviation));
             }
         }
     }
     Ok((noise, 3 * POINTS as u64))
+}
+
+/// Variables whose own noise stands for that of all, and how many there must be for it to be another: few variables
+/// are in all of a function.
+const LONE: usize = 4;
+const MANY: usize = 16;
+
+/// What the noise of each row usually is where one variable moves, which changes a part of the function alone: where
+/// this is other than what is known already. And how many evaluations that took.
+pub(super) fn usual_noise<T: Real>(
+    function: &impl Evaluate<T>,
+    x: &[T],
+    variables: &[usize],
+    steps: &[f64],
+    rounding: &Rounding,
+) -> Result<(Option<Vec<Noise>>, u64)> {
+    let (Rounding::OfRows(bounds), true) = (rounding, variables.len() >= MANY) else { return Ok((None, 0)) };
+    let lines = line_of::<T>(x, steps, 0.0, true);
+    let lone = (0..LONE).map(|place| variables[(2 * place + 1) * variables.len() / (2 * LONE)]);
+    let moves: Vec<Move<T>> = lone
+        .flat_map(|variable| {
+            let (from, stride) = lines[variable];
+            (0..POINTS).map(move |index| (variable, T::from_f64(from + index as f64 * stride)))
+        })
+        .collect();
+    let found = function.values(x, &moves)?;
+    let of_row = |(row, bound): (usize, &Noise)| {
+        let lines = found.chunks(POINTS).filter_map(|line| {
+            let line: Option<Vec<f64>> = line.iter().map(|values| values.get(row).copied()).collect();
+            Some(deviation(line?, *ORDERS.end()..=*ORDERS.end())).filter(|deviation| deviation.is_finite())
+        });
+        let squares: Vec<f64> = lines.map(|deviation| deviation * deviation).collect();
+        let mean = (squares.iter().sum::<f64>() / squares.len().max(1) as f64).sqrt();
+        let measured = Noise { deviation: mean.min(bound.deviation), ..*bound };
+        if squares.is_empty() { *bound } else { measured }
+    };
+    Ok((Some(bounds.iter().enumerate().map(of_row).collect()), moves.len() as u64))
 }
 
 /// Where a line begins and how far its points are apart, for each variable: some units in the last place or, on a wide

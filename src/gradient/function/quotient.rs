@@ -2,6 +2,8 @@
 
 use super::Real;
 use super::evaluate::Move;
+use super::noise::Noise;
+use crate::{Error, Result};
 
 /// A quotient of one variable at one step.
 #[derive(Debug, Clone)]
@@ -56,6 +58,17 @@ impl<T: Real> Quotient<T> {
         Some(quotient)
     }
 
+    /// As [`Quotient::new`], for a step that somebody asked for.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the step is nothing beside `x`.
+    pub(super) fn required(variable: usize, x: T, h: f64, offsets: &[f64]) -> Result<Self> {
+        Self::new(variable, x, h, offsets).ok_or_else(|| {
+            let problem = format!("a step of {h} is nothing beside variable {variable}, which is {x}");
+            Error::config_hint(problem, "a larger step, --step-size auto, or f64")
+        })
+    }
+
     /// Where the function is to be evaluated.
     pub(super) fn moves(&self) -> impl Iterator<Item = Move<T>> + '_ {
         self.to.iter().map(|&to| (self.variable, to))
@@ -66,14 +79,31 @@ impl<T: Real> Quotient<T> {
         self.to.len()
     }
 
-    /// The derivative of one row and the rounding in it, from the values at the points, that at `x`, and the rounding
-    /// of each value.
-    pub(super) fn derivative(&self, values: &[Vec<f64>], own: &[f64], noise: &[f64], row: usize) -> (f64, f64) {
+    /// The derivative of one row, from the values at the points and that at `x`.
+    pub(super) fn value(&self, values: &[Vec<f64>], own: &[f64], row: usize) -> f64 {
         // Differences to the value at x: the weights sum to 0, but for rounding that large values would multiply.
-        let terms = || self.weights.iter().zip(values).map(|(weight, values)| (weight, values[row]));
-        let derivative: f64 = terms().map(|(weight, value)| weight * (value - own[row])).sum();
-        let each = |value: f64| noise[row].max(0.5 * T::EPSILON * value.abs());
-        let points: f64 = terms().map(|(weight, value)| weight.abs() * each(value)).sum();
+        self.weights.iter().zip(values).map(|(weight, values)| weight * (values[row] - own[row])).sum()
+    }
+
+    /// The rounding in the derivative as it usually is, a deviation, from that of each value.
+    pub(super) fn deviation(&self, values: &[Vec<f64>], own: &[f64], noise: &[Noise], row: usize) -> f64 {
+        let points = self.weights.iter().zip(&self.nodes).zip(values);
+        let square = |((weight, node), values): ((&f64, &f64), &Vec<f64>)| {
+            (weight * noise[row].at::<T>(values[row], *node).deviation).powi(2)
+        };
+        let own = self.own_weight * noise[row].at::<T>(own[row], 0.0).deviation;
+        (points.map(square).sum::<f64>() + own * own).sqrt()
+    }
+
+    /// The derivative of one row and a bound of the rounding in it, from the values at the points, that at `x`, and the
+    /// rounding of each value.
+    pub(super) fn derivative(&self, values: &[Vec<f64>], own: &[f64], noise: &[Noise], row: usize) -> (f64, f64) {
+        let derivative = self.value(values, own, row);
+        let points = self.weights.iter().zip(&self.nodes).zip(values);
+        let bound = |((weight, node), values): ((&f64, &f64), &Vec<f64>)| {
+            weight.abs() * noise[row].at::<T>(values[row], *node).bound
+        };
+        let points: f64 = points.map(bound).sum();
         // A function that squares a small difference of large variables has lost these variables' last places, and
         // with them as much of its slope, at whatever step.
         let bend = |(node, values): (&f64, &Vec<f64>)| {
@@ -81,7 +111,7 @@ impl<T: Real> Quotient<T> {
         };
         let curvature = self.nodes.iter().zip(values).map(bend).fold(0.0, f64::max);
         let shares = T::EPSILON * derivative.abs() + self.precision * curvature;
-        (derivative, points + self.own_weight.abs() * each(own[row]) + shares)
+        (derivative, points + self.own_weight.abs() * noise[row].at::<T>(own[row], 0.0).bound + shares)
     }
 }
 
