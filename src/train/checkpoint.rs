@@ -4,7 +4,7 @@
 //! The crate `safetensors` writes metadata in a hash map's order, so the header is put together here.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -12,7 +12,7 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde_json::{Map, Value, json};
 
 use crate::network::{Activation, Architecture, Loss, Network, OutputActivation, OutputLoss, ParameterLayout};
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 
 /// Hidden units where nothing else is said, in options or in a model.
 pub const DEFAULT_ACTIVATION: Activation = Activation::Sigmoid;
@@ -42,8 +42,7 @@ pub struct LoadedNetwork {
 
 /// Writes a network to `path`: complete, or not at all.
 ///
-/// The file takes its place in one move, so that whoever reads sees the old bytes or the new ones. A symbolic link
-/// is followed; a device or a pipe is written to as it is.
+/// A symbolic link is followed; a device or a pipe is written to as it is.
 ///
 /// # Errors
 /// [`Error::Io`] when the system refuses; [`Error::Model`] when a parameter is not finite.
@@ -51,47 +50,11 @@ pub fn save(path: &Path, network: &Network) -> Result<()> {
     if let Some(name) = network.non_finite_tensor() {
         return Err(refused(path, format!("not saved: {name} is not finite")));
     }
-    let refuse = |error| Error::io("write", path, error);
-    // A link is replaced where it points to, or it would be the link that is lost.
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    match target.metadata() {
-        Ok(existing) if !existing.is_file() => {
-            let mut file = File::options().write(true).open(&target).map_err(refuse)?;
-            write(&mut file, network).and_then(|()| file.flush()).map_err(refuse)
-        }
-        existing => replace(&target, existing.ok(), network).map_err(refuse),
-    }
-}
-
-/// Writes a file beside the target, then moves it there.
-fn replace(target: &Path, existing: Option<std::fs::Metadata>, network: &Network) -> io::Result<()> {
-    let folder = match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".gpu-train-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Temporary files are private by default; a model is a file like any other, and the umask decides.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let file = builder.tempfile_in(folder)?;
-    if let Some(existing) = existing {
-        file.as_file().set_permissions(existing.permissions())?;
-    }
-    let mut writer = BufWriter::new(file.as_file());
-    write(&mut writer, network)?;
-    writer.flush()?;
-    drop(writer);
-    file.as_file().sync_all()?;
-    file.persist(target)?;
-    Ok(())
+    files::write_whole(path, |out| write(out, network)).map_err(|error| Error::io("write", path, error))
 }
 
 /// Header and tensors, sorted by name.
-fn write(out: &mut impl Write, network: &Network) -> io::Result<()> {
+fn write(out: &mut dyn Write, network: &Network) -> io::Result<()> {
     let mut tensors: Vec<_> = network.layout.tensors().collect();
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
     let mut header = Map::new();
