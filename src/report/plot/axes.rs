@@ -11,6 +11,8 @@ pub(super) const LABEL: f64 = 13.0;
 pub(super) const SMALL: f64 = 12.0;
 /// What the labels below a panel take.
 const BELOW: f64 = 46.0;
+/// Half of the last tick's label, right of a panel.
+pub(super) const BESIDE: f64 = 14.0;
 /// Between two labels of ticks.
 const GAP: f64 = 10.0;
 const TICK: f64 = 5.0;
@@ -62,8 +64,8 @@ fn label_lines(label: &str, room: f64) -> Vec<String> {
     }
 }
 
-/// Draws axes and grid around an area of `width` times the vertical axis's height, whose labels begin at `left` and
-/// which itself begins at `top`. `over` draws the grid, where nothing is painted that would cover it.
+/// Draws axes around an area of `width` times the vertical axis's height, whose labels begin at `left` and which itself
+/// begins at `top`; with a grid, where nothing is painted over it.
 pub(super) fn draw(
     scene: &mut Scene,
     palette: &Palette,

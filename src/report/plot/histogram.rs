@@ -19,7 +19,7 @@ pub(super) fn draw(
     let counts = Axis { label: "count".into(), logarithmic: false, range: Some((0.0, most * 1.05)) };
     let x = Scale::new(&histogram.x, histogram.edges.iter().copied(), 0.01);
     let vertical = Vertical::new(&counts, Scale::new(&counts, [].into_iter(), 0.0), height);
-    let inner = width - vertical.width;
+    let inner = width - vertical.width - axes::BESIDE;
     let frame = axes::draw(scene, palette, (left, top), (&histogram.x, x), &vertical, inner, true);
     if histogram.counts.iter().all(|&count| count == 0) {
         axes::nothing(scene, palette, frame.area);

@@ -10,7 +10,9 @@ use super::scene::{Anchor, Area, Point, Scene};
 /// Pixels between two images, and the least and most that one takes.
 const GAP: f64 = 10.0;
 const SMALLEST: f64 = 56.0;
-const LARGEST: f64 = 112.0;
+const LARGEST: f64 = 118.0;
+/// Between the base lines of a caption, which has two at most.
+const LINE: f64 = 15.0;
 
 /// Draws the panel from `top` on and returns where it ends.
 pub(super) fn draw(scene: &mut Scene, palette: &Palette, images: &Images, (left, top): Point, width: f64) -> f64 {
@@ -28,8 +30,9 @@ pub(super) fn draw(scene: &mut Scene, palette: &Palette, images: &Images, (left,
     let beside = beside.min(images.tiles.len());
     let unit = tile_width / columns.max(rows) as f64;
     let (image_width, image_height) = (columns as f64 * unit, rows as f64 * unit);
-    let captioned = widest > 0.0;
-    let pitch = image_height + GAP + if captioned { SMALL + 5.0 } else { 0.0 };
+    let captions: Vec<_> = images.tiles.iter().map(|tile| caption(&tile.caption, tile_width + GAP - 4.0)).collect();
+    let lines = captions.iter().map(Vec::len).max().unwrap_or(0);
+    let pitch = image_height + GAP + lines as f64 * LINE + if lines > 0 { 4.0 } else { 0.0 };
     let largest = largest(images);
     for (index, tile) in images.tiles.iter().enumerate() {
         let x = left + (index % beside) as f64 * (tile_width + GAP);
@@ -39,14 +42,22 @@ pub(super) fn draw(scene: &mut Scene, palette: &Palette, images: &Images, (left,
             tile.pixels.iter().map(|&value| color(palette, images.signed, f64::from(value), largest)).collect();
         scene.shapes.push(super::scene::Shape::Image { area, columns, pixels });
         scene.frame(area, 1.0, palette.grid);
-        let caption = font::cut(&tile.caption, SMALL, tile_width + GAP - 4.0);
-        if !caption.is_empty() {
-            let place = (x + tile_width / 2.0, area.bottom + SMALL + 3.0);
-            scene.text(caption, place, Anchor::Middle, SMALL, palette.soft);
+        for (line, text) in captions[index].iter().enumerate() {
+            let place = (x + tile_width / 2.0, area.bottom + SMALL + 3.0 + line as f64 * LINE);
+            scene.text(text.clone(), place, Anchor::Middle, SMALL, palette.soft);
         }
     }
     let bottom = top + images.tiles.len().div_ceil(beside) as f64 * pitch;
     if images.signed { bar(scene, palette, (left, bottom), largest) } else { bottom }
+}
+
+/// A caption in at most two lines.
+fn caption(text: &str, room: f64) -> Vec<String> {
+    let mut lines = font::wrapped(text, SMALL, room);
+    if lines.len() > 2 {
+        lines = vec![lines[0].clone(), lines[1..].join(" ")];
+    }
+    lines.iter().map(|line| font::cut(line, SMALL, room)).collect()
 }
 
 /// The largest size of a value: the colours' ends, for all images alike.

@@ -32,7 +32,7 @@ pub(super) fn draw(
     let x = Scale::new(&lines.x, points().filter(drawn).map(|point| point.0), if alone { 0.03 } else { 0.0 });
     let y = Scale::new(&lines.y, points().filter(drawn).map(|point| point.1), 0.05);
     let vertical = Vertical::new(&lines.y, y, height);
-    let inner = width - vertical.width;
+    let inner = width - vertical.width - axes::BESIDE;
     let frame = axes::draw(scene, palette, (left, top), (&lines.x, x), &vertical, inner, true);
     if !points().any(|point| drawn(&point)) {
         axes::nothing(scene, palette, frame.area);

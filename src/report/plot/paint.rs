@@ -118,7 +118,7 @@ where
     let (spans, color) = match shape {
         Shape::Rect { area, color } => {
             let [(left, top), (right, bottom)] = [(area.left, area.top), (area.right, area.bottom)].map(place);
-            return fill(backend, (left, top), (right - 1, bottom - 1), *color);
+            return fill(backend, (left, top), (right, bottom), *color);
         }
         Shape::Line { points, width, color } => (raster::stroke(&scaled(points), (width * UNITS).max(1.0)), color),
         Shape::Polygon { points, color } => (raster::polygon(&scaled(points)), color),
@@ -126,19 +126,14 @@ where
         Shape::Text(text) => return draw_text(backend, text, BITMAP_BASE_LINE),
         Shape::Image { area, columns, pixels } => return draw_image(backend, *area, *columns, pixels),
     };
-    spans.iter().try_for_each(|&(y, from, to)| fill(backend, (from, y), (to, y), *color))
+    spans.iter().try_for_each(|&(y, from, to)| fill(backend, (from, y), (to + 1, y + 1), *color))
 }
 
-/// Both corners are inside.
+/// Up to the second corner, which is outside; the bitmap backend draws so, and the rest of plotters does not.
 fn fill<B: DrawingBackend>(backend: &mut B, from: (i32, i32), to: (i32, i32), color: Color) -> io::Result<()>
 where
     B::ErrorType: 'static,
 {
-    let (width, height) = backend.get_size();
-    let (from, to) = ((from.0.max(0), from.1.max(0)), (to.0.min(width as i32 - 1), to.1.min(height as i32 - 1)));
-    if from.0 > to.0 || from.1 > to.1 {
-        return Ok(());
-    }
     backend.draw_rect(from, to, &filled(color), true).map_err(io::Error::other)
 }
 
@@ -153,7 +148,7 @@ where
         let corner =
             |column: usize, row: usize| place((area.left + column as f64 * width, area.top + row as f64 * height));
         let (from, (right, bottom)) = (corner(column, row), corner(column + 1, row + 1));
-        fill(backend, from, (right - 1, bottom - 1), color)?;
+        fill(backend, from, (right, bottom), color)?;
     }
     Ok(())
 }

@@ -149,7 +149,7 @@ pub(super) fn label(value: f64, step: f64, largest: f64) -> String {
         return format!("{}e{power}", trimmed(&mantissa));
     }
     let digits = (-step_power).clamp(0, 15) as usize;
-    if digits == 0 && value.abs() >= 9_999.5 {
+    if digits == 0 && largest >= 9_999.5 {
         let sign = if value < 0.0 { "-" } else { "" };
         return format!("{sign}{}", count(value.abs().round() as u64));
     }
@@ -166,7 +166,7 @@ pub(super) fn short(value: f64) -> String {
         let digits = (2 - power).max(0) as usize;
         let rounded = if power > 2 { (value / 10_f64.powi(power - 2)).round() * 10_f64.powi(power - 2) } else { value };
         let text = trimmed(&format!("{rounded:.digits$}")).to_string();
-        if power >= 4 { label(rounded, 1.0, 1.0) } else { text }
+        if power >= 4 { label(rounded, 1.0, rounded.abs()) } else { text }
     } else {
         format!("{}e{power}", trimmed(&format!("{:.2}", value / 10_f64.powi(power))))
     }
@@ -180,7 +180,8 @@ fn trimmed(number: &str) -> &str {
 /// A power of ten.
 fn decade(power: i32) -> String {
     match power {
-        0..=5 => count(10_u64.pow(power as u32)),
+        0..=3 => 10_u64.pow(power as u32).to_string(),
+        4..=5 => count(10_u64.pow(power as u32)),
         -3..0 => format!("{:.*}", -power as usize, 10_f64.powi(power)),
         _ => format!("1e{power}"),
     }
@@ -199,11 +200,12 @@ mod tests {
     #[test]
     fn numbers_are_written_as_people_write_them() {
         assert_eq!(labels(0.0, 1.0, false, 5), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
-        assert_eq!(labels(0.0, 10_000.0, false, 5), ["0", "2000", "4000", "6000", "8000", "10,000"]);
+        assert_eq!(labels(0.0, 10_000.0, false, 5), ["0", "2,000", "4,000", "6,000", "8,000", "10,000"]);
+        assert_eq!(labels(0.0, 4_000.0, false, 5), ["0", "1000", "2000", "3000", "4000"]);
         assert_eq!(labels(-0.002, 0.002, false, 4), ["-0.002", "-0.001", "0", "0.001", "0.002"]);
         assert_eq!(labels(0.0, 2e-6, false, 4), ["0", "5e-7", "1e-6", "1.5e-6", "2e-6"]);
         assert_eq!(labels(0.0, 4e6, false, 4), ["0", "1e6", "2e6", "3e6", "4e6"]);
-        assert_eq!(labels(1e-3, 1e3, true, 9), ["0.001", "0.01", "0.1", "1", "10", "100", "1,000"]);
+        assert_eq!(labels(1e-3, 1e3, true, 9), ["0.001", "0.01", "0.1", "1", "10", "100", "1000"]);
         assert_eq!(
             labels(1e-16, 1.0, true, 9),
             ["1e-16", "1e-14", "1e-12", "1e-10", "1e-8", "1e-6", "1e-4", "0.01", "1"]

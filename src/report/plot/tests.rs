@@ -262,6 +262,24 @@ fn png_has_the_promised_size_and_something_on_it() {
 }
 
 #[test]
+fn curves_have_their_colours_in_both_kinds_of_files() {
+    let figure = &figures()[3];
+    for theme in [Theme::Light, Theme::Dark] {
+        let scene = scene(figure, theme);
+        let picture = image::load_from_memory(&paint::png(&scene).unwrap()).unwrap().into_rgb8();
+        let document = paint::svg(&scene).unwrap();
+        // A line, a point; the third series is empty and is in the legend alone; there is no fourth.
+        let there = |index| {
+            let color = Palette::of(theme).series(index);
+            let [red, green, blue] = color;
+            let pixels = picture.pixels().filter(|pixel| pixel.0 == color).count();
+            (pixels > 50, document.contains(&format!("#{red:02X}{green:02X}{blue:02X}")))
+        };
+        assert_eq!([0, 1, 2, 3].map(there), [(true, true), (true, true), (true, true), (false, false)]);
+    }
+}
+
+#[test]
 fn files_are_whole_or_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let figure = &figures()[3];
