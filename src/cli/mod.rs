@@ -8,6 +8,7 @@ mod gradient;
 mod interrupt;
 mod literal;
 mod options;
+mod outputs;
 mod paths;
 mod record;
 mod samples;

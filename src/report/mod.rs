@@ -1,16 +1,20 @@
 //! What people look at: progress while a run lasts, its log, tables and JSON when it is done.
 
 mod counter;
+mod curves;
 mod log;
 mod numbers;
 mod output;
 pub mod plot;
 mod progress;
+mod run_folder;
 mod table;
 
 pub use counter::Counter;
+pub use curves::{LossCurve, TrainingCurves, share_range};
 pub use log::RunLog;
 pub use numbers::{count, duration, percent, significant};
 pub use output::{json, note, print, warning};
 pub use progress::Progress;
+pub use run_folder::RunFolder;
 pub use table::{confusion, pairs, table};

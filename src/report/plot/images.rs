@@ -30,7 +30,7 @@ pub(super) fn draw(scene: &mut Scene, palette: &Palette, images: &Images, (left,
     let beside = beside.min(images.tiles.len());
     let unit = tile_width / columns.max(rows) as f64;
     let (image_width, image_height) = (columns as f64 * unit, rows as f64 * unit);
-    let captions: Vec<_> = images.tiles.iter().map(|tile| caption(&tile.caption, tile_width + GAP - 4.0)).collect();
+    let captions: Vec<_> = images.tiles.iter().map(|tile| caption(&tile.caption, tile_width)).collect();
     let lines = captions.iter().map(Vec::len).max().unwrap_or(0);
     let pitch = image_height + GAP + lines as f64 * LINE + if lines > 0 { 4.0 } else { 0.0 };
     let largest = largest(images);

@@ -28,7 +28,8 @@ pub(super) fn draw(scene: &mut Scene, palette: &Palette, matrix: &Matrix, (left,
         let total = row.iter().sum::<u64>().max(1) as f64;
         for (column, &value) in row.iter().enumerate() {
             let cell = Area::new(cells_left + column as f64 * side, cells_top + index as f64 * side, side, side);
-            let color = palette.share(value as f64 / total);
+            // The root: one wrong answer of a hundred is to be seen.
+            let color = palette.share((value as f64 / total).sqrt());
             scene.rect(cell, color);
             if letters >= 6.0 {
                 let (x, y) = cell.center();
