@@ -14,7 +14,7 @@ use super::outputs::FileOptions;
 use super::record::RunRecord;
 use super::summary::RunSummary;
 use super::values::{self, HiddenSizes, StepSize};
-use super::{Failure, Outcome, paths};
+use super::{Failure, Outcome};
 use crate::data::{Dataset, Sampling};
 use crate::gradient::{MAX_DIRECTIONS, Method, Objective, relative_cost};
 use crate::network::{Architecture, Initialization, Network};

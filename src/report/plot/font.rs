@@ -22,7 +22,11 @@ const SIZE_PER_EM: f64 = 1.24;
 pub(super) fn font(em: f64) -> io::Result<FontDesc<'static>> {
     static REGISTERED: OnceLock<bool> = OnceLock::new();
     if *REGISTERED.get_or_init(|| register_font(FAMILY, FontStyle::Normal, FONT).is_ok()) {
-        Ok(FontDesc::new(FontFamily::Name(FAMILY), em * SIZE_PER_EM, FontStyle::Normal))
+        // The backend divides, and writes what comes out to the last digit.
+        let size = em * SIZE_PER_EM;
+        let size =
+            [size, size.next_down(), size.next_up()].into_iter().find(|size| size / SIZE_PER_EM == em).unwrap_or(size);
+        Ok(FontDesc::new(FontFamily::Name(FAMILY), size, FontStyle::Normal))
     } else {
         Err(io::Error::new(io::ErrorKind::InvalidData, "the font of pictures cannot be read"))
     }

@@ -3,7 +3,7 @@
 use super::axes::{self, Vertical};
 use super::colors::Palette;
 use super::figure::{Axis, Histogram};
-use super::scale::Scale;
+use super::scale::{self, Scale};
 use super::scene::{Area, Point, Scene};
 
 /// Draws the panel from `top` on, `height` pixels of data, and returns where it ends.
@@ -32,6 +32,9 @@ pub(super) fn draw(
             // Bars part where they are wide enough to.
             let gap = if to - from > 4.0 { 1.0 } else { 0.0 };
             scene.rect(Area { left: from, right: to - gap, top: top.min(bottom - 1.0), bottom }, palette.series(0));
+            let [low, high] = [edges[0], edges[1]].map(scale::short);
+            let whole = Area { left: from, right: to, top: frame.area.top, bottom };
+            scene.note(whole, format!("from {low} to {high}: {}", crate::report::count(count)));
         }
     }
     frame.bottom

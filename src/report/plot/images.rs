@@ -38,6 +38,9 @@ pub(super) fn draw(scene: &mut Scene, palette: &Palette, images: &Images, (left,
         let x = left + (index % beside) as f64 * (tile_width + GAP);
         let y = top + (index / beside) as f64 * pitch;
         let area = Area::new(x + (tile_width - image_width) / 2.0, y, image_width, image_height);
+        if !tile.caption.is_empty() {
+            scene.note(area, tile.caption.clone());
+        }
         let pixels =
             tile.pixels.iter().map(|&value| color(palette, images.signed, f64::from(value), largest)).collect();
         scene.shapes.push(super::scene::Shape::Image { area, columns, pixels });

@@ -4,8 +4,8 @@ use super::axes::{self, Frame, Mark, Vertical};
 use super::colors::{Color, Palette};
 use super::figure::{Lines, Series, Stroke};
 use super::geometry::{clipped, dashes, thinned};
-use super::scale::Scale;
-use super::scene::{Point, Scene};
+use super::scale::{self, Scale};
+use super::scene::{Area, Point, Scene};
 
 /// Pixels of a line, and of one that stays in the background.
 const WIDTH: f64 = 2.0;
@@ -45,7 +45,41 @@ pub(super) fn draw(
             }
         }
     }
+    notes(scene, &frame, lines);
     frame.bottom
+}
+
+/// Says the values above each place of the horizontal axis where there are some.
+fn notes(scene: &mut Scene, frame: &Frame, lines: &Lines) {
+    /// Between two places, in pixels.
+    const APART: f64 = 6.0;
+    let columns = (frame.area.width() / APART) as usize;
+    // The value of each series that is nearest to the middle of each column.
+    let mut values: Vec<Vec<Option<(f64, f64, f64)>>> = vec![vec![None; lines.series.len()]; columns];
+    for (number, series) in lines.series.iter().enumerate() {
+        for &(x, y) in &series.points {
+            let Some(place) = frame.place(x, y).filter(|&place| frame.area.contains(place)) else { continue };
+            let share = (place.0 - frame.area.left) / APART;
+            let column = (share as usize).min(columns.saturating_sub(1));
+            let off = (share - column as f64 - 0.5).abs();
+            let Some(there) = values.get_mut(column).map(|column| &mut column[number]) else { continue };
+            if there.is_none_or(|(nearest, ..)| off < nearest) {
+                *there = Some((off, x, y));
+            }
+        }
+    }
+    for (column, values) in values.iter().enumerate() {
+        let Some((_, x, _)) = values.iter().flatten().next() else { continue };
+        let mut text = format!("{} {}", lines.x.label, scale::exact(*x));
+        for (series, value) in lines.series.iter().zip(values) {
+            if let Some((.., y)) = value {
+                let name = if series.name.is_empty() { &lines.y.label } else { &series.name };
+                text.push_str(&format!("\n{name}: {}", scale::exact(*y)));
+            }
+        }
+        let left = frame.area.left + column as f64 * APART;
+        scene.note(Area { left, right: left + APART, ..frame.area }, text);
+    }
 }
 
 /// How a series looks.

@@ -5,7 +5,7 @@ use super::colors::Palette;
 use super::figure::Matrix;
 use super::font;
 use super::scene::{Anchor, Area, Point, Scene};
-use crate::report::count;
+use crate::report::{count, percent};
 
 /// Draws the panel from `top` on and returns where it ends.
 pub(super) fn draw(scene: &mut Scene, palette: &Palette, matrix: &Matrix, (left, top): Point, width: f64) -> f64 {
@@ -31,6 +31,9 @@ pub(super) fn draw(scene: &mut Scene, palette: &Palette, matrix: &Matrix, (left,
             // The root: one wrong answer of a hundred is to be seen.
             let color = palette.share((value as f64 / total).sqrt());
             scene.rect(cell, color);
+            let share = percent(value as f64 / total);
+            let (rows, columns, times) = (&matrix.row_label, &matrix.column_label, &texts[index][column]);
+            scene.note(cell, format!("{rows} {index}, {columns} {column}: {times} ({share} of the row)"));
             if letters >= 6.0 {
                 let (x, y) = cell.center();
                 // A zero says least: it stays in the background.

@@ -70,7 +70,24 @@ pub fn save(figure: &Figure, path: &Path, theme: Theme) -> Result<()> {
 /// # Errors
 /// When the font cannot be read.
 pub fn svg(figure: &Figure, theme: Theme) -> io::Result<String> {
-    paint::svg(&scene(figure, theme))
+    paint::svg(&scene(figure, theme, WIDTH))
+}
+
+/// The same for a narrow column, as on a page with others beside it or on a phone.
+///
+/// # Errors
+/// As [`svg`].
+pub fn narrow_svg(figure: &Figure, theme: Theme) -> io::Result<String> {
+    paint::svg(&scene(figure, theme, NARROW))
+}
+
+/// Grey pixels (0 white, 255 black) in rows of `columns`, as the address of an image in a page.
+///
+/// # Errors
+/// For rows of no length.
+pub fn image_address(columns: usize, pixels: &[u8]) -> io::Result<String> {
+    let pixels: Vec<_> = pixels.iter().map(|&pixel| [255 - pixel; 3]).collect();
+    Ok(format!("data:image/png;base64,{}", raster::base64(&raster::png_of(columns, &pixels)?)))
 }
 
 /// A figure as a PNG file, twice as many pixels each way as the SVG has.
@@ -78,20 +95,21 @@ pub fn svg(figure: &Figure, theme: Theme) -> io::Result<String> {
 /// # Errors
 /// When the font cannot be read.
 pub fn png(figure: &Figure, theme: Theme) -> io::Result<Vec<u8>> {
-    paint::png(&scene(figure, theme))
+    paint::png(&scene(figure, theme, WIDTH))
 }
 
 /// Pixels of a picture's width, and of its margin.
 const WIDTH: f64 = 800.0;
+const NARROW: f64 = 500.0;
 const MARGIN: f64 = 20.0;
 /// Letters of the title.
 const TITLE: f64 = 17.0;
 
-/// Where everything is.
-fn scene(figure: &Figure, theme: Theme) -> Scene {
+/// Where everything is, `full` pixels wide.
+fn scene(figure: &Figure, theme: Theme, full: f64) -> Scene {
     let palette = Palette::of(theme);
-    let mut scene = Scene { width: WIDTH, height: 0.0, title: figure.title.clone(), shapes: Vec::new() };
-    let width = WIDTH - 2.0 * MARGIN;
+    let mut scene = Scene { width: full, height: 0.0, title: figure.title.clone(), shapes: Vec::new() };
+    let width = full - 2.0 * MARGIN;
     let mut y = MARGIN;
     for line in font::wrapped(&figure.title, TITLE, width) {
         y += TITLE;
@@ -100,7 +118,7 @@ fn scene(figure: &Figure, theme: Theme) -> Scene {
         y += 5.0;
     }
     // A panel alone may be taller than one of several.
-    let height = if figure.panels.len() == 1 { 360.0 } else { 250.0 };
+    let height = if figure.panels.len() == 1 { 0.45 * full } else { 250.0 };
     for panel in &figure.panels {
         y += 12.0;
         let (palette, corner, scene) = (palette, (MARGIN, y), &mut scene);
@@ -113,7 +131,7 @@ fn scene(figure: &Figure, theme: Theme) -> Scene {
         };
     }
     scene.height = (y + MARGIN).ceil();
-    scene.shapes.insert(0, Shape::Rect { area: Area::new(0.0, 0.0, WIDTH, scene.height), color: palette.ground });
+    scene.shapes.insert(0, Shape::Rect { area: Area::new(0.0, 0.0, full, scene.height), color: palette.ground });
     scene
 }
 

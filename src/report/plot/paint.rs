@@ -46,17 +46,20 @@ pub(super) fn svg(scene: &Scene) -> io::Result<String> {
         units(height)
     );
     for shape in &scene.shapes {
-        if let Shape::Image { area, columns, pixels } = shape {
-            let Area { left, top, .. } = *area;
-            let data = raster::base64(&raster::png_of(*columns, pixels)?);
-            whole.push_str(&format!(
-                "<image x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\" \
-                 style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{data}\"/>\n",
-                units(left),
-                units(top),
-                units(area.width()),
-                units(area.height())
-            ));
+        match shape {
+            Shape::Image { area, columns, pixels } => {
+                let data = raster::base64(&raster::png_of(*columns, pixels)?);
+                whole.push_str(&format!(
+                    "<image {} preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" \
+                     href=\"data:image/png;base64,{data}\"/>\n",
+                    attributes(*area)
+                ));
+            }
+            Shape::Note { area, text } => {
+                let (place, text) = (attributes(*area), escaped(text));
+                whole.push_str(&format!("<rect {place} fill-opacity=\"0\"><title>{text}</title></rect>\n"));
+            }
+            _ => {}
         }
     }
     whole.push_str("</svg>\n");
@@ -104,7 +107,7 @@ where
             backend.draw_circle(place(*center), units(*radius) as u32, &filled(*color), true)
         }
         Shape::Text(text) => return draw_text(backend, text, SVG_BASE_LINE),
-        Shape::Image { .. } => return Ok(()),
+        Shape::Image { .. } | Shape::Note { .. } => return Ok(()),
     }
     .map_err(io::Error::other)
 }
@@ -125,6 +128,7 @@ where
         Shape::Circle { center, radius, color } => (raster::disc(scaled(&[*center])[0], radius * UNITS), color),
         Shape::Text(text) => return draw_text(backend, text, BITMAP_BASE_LINE),
         Shape::Image { area, columns, pixels } => return draw_image(backend, *area, *columns, pixels),
+        Shape::Note { .. } => return Ok(()),
     };
     spans.iter().try_for_each(|&(y, from, to)| fill(backend, (from, y), (to + 1, y + 1), *color))
 }
@@ -194,6 +198,12 @@ fn place((x, y): Point) -> (i32, i32) {
 
 fn scaled(points: &[Point]) -> Vec<Point> {
     points.iter().map(|&(x, y)| (x * UNITS, y * UNITS)).collect()
+}
+
+/// An area as SVG's attributes.
+fn attributes(area: Area) -> String {
+    let [left, top, width, height] = [area.left, area.top, area.width(), area.height()].map(units);
+    format!("x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"")
 }
 
 /// As text stands in XML.

@@ -172,6 +172,19 @@ pub(super) fn short(value: f64) -> String {
     }
 }
 
+/// A number with what digits a reader may want of it: five, and all of a whole number.
+pub(super) fn exact(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e6 {
+        return format!("{value}");
+    }
+    let power = (value.abs().log10() + 1e-9).floor() as i32;
+    if (-3..6).contains(&power) {
+        trimmed(&format!("{value:.*}", (4 - power).max(0) as usize)).to_string()
+    } else {
+        format!("{value:.4e}")
+    }
+}
+
 /// Without zeros behind the point that say nothing.
 fn trimmed(number: &str) -> &str {
     if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }

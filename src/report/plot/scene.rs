@@ -105,6 +105,11 @@ pub(super) enum Shape {
         color: Color,
     },
     Text(Text),
+    /// What is said of an area where a pointer rests on it; in files that can.
+    Note {
+        area: Area,
+        text: String,
+    },
     /// Pixels in rows, drawn without smoothing.
     Image {
         area: Area,
@@ -131,6 +136,10 @@ impl Scene {
         if points.len() > 1 {
             self.shapes.push(Shape::Line { points, width, color });
         }
+    }
+
+    pub(super) fn note(&mut self, area: Area, text: String) {
+        self.shapes.push(Shape::Note { area, text });
     }
 
     /// A straight line.

@@ -205,12 +205,12 @@ fn clash(scene: &Scene) -> Option<String> {
 #[test]
 fn no_text_covers_another() {
     for figure in figures() {
-        for theme in [Theme::Light, Theme::Dark] {
-            let scene = scene(&figure, theme);
+        for width in [WIDTH, NARROW] {
+            let scene = scene(&figure, Theme::Dark, width);
             assert_eq!(clash(&scene), None, "{}", figure.title);
         }
     }
-    let mut scene = scene(&figures()[0], Theme::Light);
+    let mut scene = scene(&figures()[0], Theme::Light, WIDTH);
     let place = texts(&scene)[0].place;
     scene.text("in the way", place, Anchor::Start, 12.0, [0; 3]);
     assert!(clash(&scene).is_some(), "a text upon another is noticed");
@@ -219,13 +219,13 @@ fn no_text_covers_another() {
 #[test]
 fn data_stay_inside_the_picture() {
     for figure in figures() {
-        let scene = scene(&figure, Theme::Light);
+        let scene = scene(&figure, Theme::Light, WIDTH);
         let whole = Area::new(0.0, 0.0, scene.width, scene.height);
         for shape in &scene.shapes {
             let points = match shape {
                 Shape::Line { points, .. } | Shape::Polygon { points, .. } => points.clone(),
                 Shape::Circle { center, .. } => vec![*center],
-                Shape::Rect { area, .. } | Shape::Image { area, .. } => {
+                Shape::Rect { area, .. } | Shape::Image { area, .. } | Shape::Note { area, .. } => {
                     vec![(area.left, area.top), (area.right, area.bottom)]
                 }
                 Shape::Text(_) => Vec::new(),
@@ -249,9 +249,21 @@ fn svg_is_the_same_each_time_and_its_text_is_text() {
 }
 
 #[test]
+fn hovering_tells_values() {
+    let told = |panel| svg(&Figure { title: String::new(), panels: vec![panel] }, Theme::Light).unwrap();
+    let of = |kind: fn(&Panel) -> bool| panels().into_iter().find(kind).unwrap();
+    let lines = told(of(|panel| matches!(panel, Panel::Lines(_))));
+    assert!(lines.contains("mean of 100 steps: 0.2"), "{lines}");
+    let matrix = told(of(|panel| matches!(panel, Panel::Matrix(_))));
+    assert!(matrix.contains("<title>true class 3, predicted class 0: 10 (0.99% of the row)</title>"));
+    let histogram = told(of(|panel| matches!(panel, Panel::Histogram(_))));
+    assert!(histogram.contains("from 0 to 1e-5: 40,000"));
+}
+
+#[test]
 fn png_has_the_promised_size_and_something_on_it() {
     for figure in figures() {
-        let scene = scene(&figure, Theme::Dark);
+        let scene = scene(&figure, Theme::Dark, WIDTH);
         let picture = image::load_from_memory(&paint::png(&scene).unwrap()).unwrap().into_rgb8();
         let promised = [scene.width, scene.height].map(|side| side as u32 * paint::DENSITY as u32);
         assert_eq!([picture.width(), picture.height()], promised);
@@ -265,7 +277,7 @@ fn png_has_the_promised_size_and_something_on_it() {
 fn curves_have_their_colours_in_both_kinds_of_files() {
     let figure = &figures()[3];
     for theme in [Theme::Light, Theme::Dark] {
-        let scene = scene(figure, theme);
+        let scene = scene(figure, theme, WIDTH);
         let picture = image::load_from_memory(&paint::png(&scene).unwrap()).unwrap().into_rgb8();
         let document = paint::svg(&scene).unwrap();
         // A line, a point; the third series is empty and is in the legend alone; there is no fourth.
