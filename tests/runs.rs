@@ -149,3 +149,96 @@ fn a_full_disk_is_said_and_what_was_learnt_is_saved() {
     assert!(text(&output.stdout).contains("saved"));
     assert!(folder.path().join("model").metadata().unwrap().len() > 100_000);
 }
+
+/// Reports on runs in `folder`.
+fn report(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("gpu-train"));
+    command.args(["report", "--device", "cpu"]).args(arguments).stdin(Stdio::null());
+    command.env_remove("GPU_TRAIN_DATA_DIR").current_dir(folder).output().unwrap()
+}
+
+#[test]
+fn a_report_is_one_page_that_needs_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &["--run", "first"]);
+    succeed(folder.path(), &["--run", "a & <b>", "--lr", "0.5", "--activation", "relu", "--init", "he"]);
+    let output = report(folder.path(), &["first", "a & <b>", "--out", "page.html", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&document["command"], &document["out"]), (&"report".into(), &"page.html".into()));
+    let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
+    for part in [
+        "What was run",
+        "Side by side",
+        "Test accuracy",
+        "Confusion on the test split",
+        "What it got wrong",
+        "Gradient of layers.0.weight",
+        "Gradient check",
+        "every tensor passes",
+        "Weights of the first layer",
+        "2,500 test images",
+        "prefers-color-scheme: dark",
+        "a &amp; &lt;b&gt;",
+        "learning rate",
+    ] {
+        assert!(page.contains(part), "no {part}");
+    }
+    let elsewhere = page.replace("http://www.w3.org/2000/svg", "");
+    for word in ["http:", "https:", "<script", "@import", "url(", "<b>a", "a & <b>", "NaN%"] {
+        assert!(!elsewhere.contains(word), "{word} in the page");
+    }
+    // Each element that is opened is closed.
+    for tag in ["section", "div", "figure", "svg", "table", "tr", "td", "th", "ul", "li", "p", "text", "title"] {
+        let opened = page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
+        assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "<{tag}>");
+    }
+}
+
+#[test]
+fn a_log_alone_tells_what_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &["--log", "run.jsonl"]);
+    let output = report(folder.path(), &["run.jsonl", "--out", "page.html"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "report  page.html\n");
+    let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
+    assert!(page.contains("Only the log is here") && page.contains("Loss of the batches"));
+    assert!(!page.contains("Confusion") && !page.contains("Side by side"));
+}
+
+#[test]
+fn a_data_set_that_is_gone_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &["--run", "run"]);
+    let log = folder.path().join("run/log.jsonl");
+    let moved = fs::read_to_string(&log).unwrap().replacen("\"dataset\":\"digits\"", "\"dataset\":\"gone\"", 1);
+    fs::write(&log, moved).unwrap();
+    let output = report(folder.path(), &["run", "--out", "page.html"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
+    assert!(page.contains("Without its data set") && page.contains("Weights of the first layer"));
+}
+
+#[test]
+fn reports_that_cannot_be_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &["--log", "run.jsonl"]);
+    fs::write(folder.path().join("text"), "no log\n").unwrap();
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    let before = names(folder.path());
+    for (arguments, code, wrong) in [
+        (["run.jsonl", "--out", "no/page.html"].as_slice(), 1, "cannot create no/page.html"),
+        (&["run.jsonl", "--out", "run.jsonl"], 2, "--out names a run"),
+        (&["run.jsonl"], 2, "--out"),
+        (&["--out", "page.html"], 2, "RUN"),
+        (&["missing", "--out", "page.html"], 1, "cannot read missing"),
+        (&["empty", "--out", "page.html"], 1, "log.jsonl"),
+        (&["text", "--out", "page.html"], 1, "text: at byte 0"),
+    ] {
+        let output = report(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(wrong), "{arguments:?}: {}", text(&output.stderr));
+        assert_eq!(names(folder.path()), before, "{arguments:?}");
+    }
+}

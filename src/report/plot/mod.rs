@@ -19,6 +19,7 @@ mod scene;
 use std::io;
 use std::path::Path;
 
+pub(super) use self::paint::escaped;
 pub use figure::{Axis, Contours, Figure, Histogram, Images, Lines, Matrix, Panel, Series, Stroke, Theme, Tile};
 
 use self::colors::Palette;

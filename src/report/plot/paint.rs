@@ -207,7 +207,7 @@ fn attributes(area: Area) -> String {
 }
 
 /// As text stands in XML.
-pub(super) fn escaped(text: &str) -> String {
+pub(in crate::report) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
