@@ -95,7 +95,7 @@ impl LossCurve {
         points
     }
 
-    /// The mean of the steps up to each that ends a group, over the window.
+    /// The mean over the window, in the window's middle: behind it, it would lag where the loss falls.
     fn mean(&self) -> Vec<(f64, f64)> {
         let (window, _) = self.window();
         let (mut sum, mut finite) = (0.0, 0);
@@ -106,7 +106,8 @@ impl LossCurve {
                 (sum, finite) = (sum - past.sum, finite - past.finite);
             }
             if index + 1 >= window {
-                points.push((group.last as f64, sum / finite as f64));
+                let first = self.groups[index + 1 - window].first;
+                points.push((f64::midpoint(first as f64, group.last as f64), sum / finite as f64));
             }
         }
         points
@@ -197,7 +198,7 @@ mod tests {
         assert_eq!((each.stroke, mean.name.as_str()), (Stroke::Faint, "mean of 4 steps"));
         let expected = (1.0 + 1.0 / 2.0 + 1.0 / 3.0 + 1.0 / 4.0) / 4.0;
         // Sums of float32 values in float64: the rounding is that of the losses.
-        assert!(mean.points[0].0 == 4.0 && (mean.points[0].1 - expected).abs() < 1e-7, "{:?}", mean.points[0]);
+        assert!(mean.points[0].0 == 2.5 && (mean.points[0].1 - expected).abs() < 1e-7, "{:?}", mean.points[0]);
         let last = (1.0 / 197.0 + 1.0 / 198.0 + 1.0 / 199.0 + 1.0 / 200.0) / 4.0;
         assert!((mean.points[196].1 - last).abs() < 1e-7, "{:?} for {last}", mean.points[196]);
     }
@@ -234,8 +235,8 @@ mod tests {
         let score = |accuracy| SplitScore { loss: 0.3, accuracy };
         let evaluation =
             |step, train, test| Evaluation { step, epoch: step as f64 / 10.0, train: score(train), test: score(test) };
-        let mut curves = TrainingCurves::default();
-        curves.evaluations = vec![evaluation(10, 0.9, 0.8), evaluation(20, 1.0, 0.85)];
+        let evaluations = vec![evaluation(10, 0.9, 0.8), evaluation(20, 1.0, 0.85)];
+        let curves = TrainingCurves { evaluations, ..TrainingCurves::default() };
         let figure = curves.figure("title".into());
         let Panel::Lines(accuracy) = &figure.panels[1] else { panic!("{figure:?}") };
         assert_eq!(accuracy.series[1].points, [(1.0, 0.8), (2.0, 0.85)]);

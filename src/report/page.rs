@@ -67,6 +67,9 @@ fn safe(text: &str) -> String {
     plot::escaped(text)
 }
 
+/// What is told of a run, where it is known.
+type Told = fn(&RecordedRun) -> Option<String>;
+
 /// Results and settings, a column a run; where they differ, that is shown.
 fn overview(html: &mut String, reports: &[RunReport<'_>]) {
     html.push_str("<section id=\"runs\"><h2>What was run</h2>\n");
@@ -75,7 +78,7 @@ fn overview(html: &mut String, reports: &[RunReport<'_>]) {
         html.push_str(&format!("<th scope=\"col\">{}</th>", safe(&report.run.name)));
     }
     html.push_str("</tr></thead>\n<tbody>\n");
-    let results: [(&str, fn(&RecordedRun) -> Option<String>); 8] = [
+    let results: [(&str, Told); 8] = [
         ("test accuracy", |run| Some(percent(run.curves.evaluations.last()?.test.accuracy))),
         ("training accuracy", |run| Some(percent(run.curves.evaluations.last()?.train.accuracy))),
         ("test loss", |run| Some(significant(run.curves.evaluations.last()?.test.loss))),

@@ -196,18 +196,11 @@ fn bar(scene: &mut Scene, palette: &Palette, contours: &Contours, levels: &[f64]
         widest = widest.max(font::width(&label, SMALL));
         scene.text(label, (left + width + 7.0, y + 0.36 * SMALL), Anchor::Start, SMALL, palette.soft);
     }
-    if levels.is_empty() {
-        if let Some(value) = contours.values.iter().find(|value| value.is_finite()) {
-            let label = scale::short(*value);
-            widest = font::width(&label, SMALL);
-            scene.text(
-                label,
-                (left + width + 7.0, top + height / 2.0 + 0.36 * SMALL),
-                Anchor::Start,
-                SMALL,
-                palette.soft,
-            );
-        }
+    if let Some(value) = contours.values.iter().find(|value| value.is_finite() && levels.is_empty()) {
+        let label = scale::short(*value);
+        widest = font::width(&label, SMALL);
+        let place = (left + width + 7.0, top + height / 2.0 + 0.36 * SMALL);
+        scene.text(label, place, Anchor::Start, SMALL, palette.soft);
     }
     let label = font::cut(&contours.label, axes::LABEL, height);
     let x = left + width + 7.0 + widest + 6.0 + axes::LABEL;

@@ -142,7 +142,7 @@ pub(super) fn label(value: f64, step: f64, largest: f64) -> String {
     if value.abs() < step / 2.0 {
         return "0".into();
     }
-    if largest >= 1e6 || largest < 1e-3 {
+    if !(1e-3..1e7).contains(&largest) {
         let power = (value.abs().log10() + 1e-9).floor() as i32;
         let digits = (power - step_power).clamp(0, 15) as usize;
         let mantissa = format!("{:.*}", digits, value / 10_f64.powi(power));
@@ -217,7 +217,8 @@ mod tests {
         assert_eq!(labels(0.0, 4_000.0, false, 5), ["0", "1000", "2000", "3000", "4000"]);
         assert_eq!(labels(-0.002, 0.002, false, 4), ["-0.002", "-0.001", "0", "0.001", "0.002"]);
         assert_eq!(labels(0.0, 2e-6, false, 4), ["0", "5e-7", "1e-6", "1.5e-6", "2e-6"]);
-        assert_eq!(labels(0.0, 4e6, false, 4), ["0", "1e6", "2e6", "3e6", "4e6"]);
+        assert_eq!(labels(0.0, 1.2e6, false, 3), ["0", "500,000", "1,000,000"]);
+        assert_eq!(labels(0.0, 4e7, false, 4), ["0", "1e7", "2e7", "3e7", "4e7"]);
         assert_eq!(labels(1e-3, 1e3, true, 9), ["0.001", "0.01", "0.1", "1", "10", "100", "1000"]);
         assert_eq!(
             labels(1e-16, 1.0, true, 9),

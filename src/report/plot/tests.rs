@@ -175,7 +175,7 @@ fn figures() -> Vec<Figure> {
 }
 
 fn texts(scene: &Scene) -> Vec<&scene::Text> {
-    let text = |shape| if let &Shape::Text(ref text) = shape { Some(text) } else { None };
+    let text = |shape| if let Shape::Text(text) = shape { Some(text) } else { None };
     scene.shapes.iter().filter_map(text).collect()
 }
 
