@@ -98,6 +98,10 @@ fn a_run_that_diverges_keeps_its_settings_and_its_log() {
     let output = train(folder.path(), &["--run", "run", "--lr", "1e30", "--activation", "relu", "--init", "he"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     assert_eq!(names(&folder.path().join("run")), ["log.jsonl", "settings.json"]);
+    let output = report(folder.path(), &["run", "run/log.jsonl", "--out", "page.html"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
+    assert!(page.contains("No model was kept") && page.contains("Only the log is here"));
 }
 
 #[test]
@@ -175,6 +179,7 @@ fn a_report_is_one_page_that_needs_nothing_else() {
         "What it got wrong",
         "Gradient of layers.0.weight",
         "Gradient check",
+        "The evaluations as numbers",
         "every tensor passes",
         "Weights of the first layer",
         "2,500 test images",

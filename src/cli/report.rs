@@ -1,6 +1,6 @@
 //! `gpu-train report RUN...`: runs as one HTML page.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -53,14 +53,21 @@ impl Report {
         }
         paths::check_replaceable(&self.out)?;
         let interrupt = Interrupt::listen();
-        let runs: Vec<_> = self.runs.iter().map(|path| RecordedRun::read(path)).collect::<Result<_>>()?;
+        let mut runs: Vec<_> = self.runs.iter().map(|path| RecordedRun::read(path)).collect::<Result<_>>()?;
+        let names: Vec<_> = runs.iter().map(|run| run.name.clone()).collect();
+        for (run, path) in runs.iter_mut().zip(&self.runs) {
+            // Runs of one name are told apart by where they are.
+            if names.iter().filter(|name| **name == run.name).count() > 1 {
+                run.name = path.display().to_string();
+            }
+        }
         let mut looked = Vec::new();
-        for run in &runs {
+        for (run, path) in runs.iter().zip(&self.runs) {
             interrupt.check()?;
             if !self.output.quiet {
                 report::note(&format!("{}: {} steps", run.name, report::count(run.steps)));
             }
-            looked.push(self.look(run)?);
+            looked.push(self.look(run, path)?);
         }
         let reports: Vec<_> = runs
             .iter()
@@ -87,12 +94,17 @@ impl Report {
     }
 
     /// What the model and its data set tell; what is missing is no error, but is said.
-    fn look(&self, run: &RecordedRun) -> Result<Looked> {
+    fn look(&self, run: &RecordedRun, path: &Path) -> Result<Looked> {
         let nothing = |weights, reason: String| Ok(Looked { weights, findings: Err(reason) });
-        let Some(path) = &run.model else {
-            return nothing(None, "Only the log is here: without the model there is nothing to look into.".into());
+        let Some(model) = &run.model else {
+            let reason = if path.is_dir() {
+                "No model was kept, as of a run that failed: there is nothing to look into."
+            } else {
+                "Only the log is here: without the model there is nothing to look into."
+            };
+            return nothing(None, reason.into());
         };
-        let network = checkpoint::load(path)?.network;
+        let network = checkpoint::load(model)?.network;
         let Some(name) = run.setting("dataset") else {
             return nothing(None, "The log does not say which data set it was.".into());
         };

@@ -153,6 +153,7 @@ fn section(html: &mut String, index: usize, report: &RunReport<'_>) -> io::Resul
         picture(html, &Figure { title: title.into(), panels: vec![panel] })?;
     }
     html.push_str("</div>\n");
+    evaluations(html, run);
     if let Some(weights) = &report.weights {
         html.push_str("<h3>What the first layer looks for</h3>\n");
         picture(html, weights)?;
@@ -163,6 +164,33 @@ fn section(html: &mut String, index: usize, report: &RunReport<'_>) -> io::Resul
     }
     html.push_str("</section>\n");
     Ok(())
+}
+
+/// The evaluations as numbers, for whoever cannot point at a curve.
+fn evaluations(html: &mut String, run: &RecordedRun) {
+    /// More rows than this are thinned.
+    const ROWS: usize = 50;
+    let all = &run.curves.evaluations;
+    if all.is_empty() {
+        return;
+    }
+    html.push_str("<details><summary>The evaluations as numbers</summary>\n<table>\n<thead><tr>");
+    for heading in ["step", "epoch", "training accuracy", "test accuracy", "training loss", "test loss"] {
+        html.push_str(&format!("<th scope=\"col\">{heading}</th>"));
+    }
+    html.push_str("</tr></thead>\n<tbody>\n");
+    let every = all.len().div_ceil(ROWS);
+    // The last is always among them.
+    for evaluation in all.iter().rev().step_by(every).collect::<Vec<_>>().into_iter().rev() {
+        let (step, epoch) = (count(evaluation.step), evaluation.epoch);
+        let [train, test] = [&evaluation.train, &evaluation.test].map(|score| percent(score.accuracy));
+        let [train_loss, test_loss] = [&evaluation.train, &evaluation.test].map(|score| significant(score.loss));
+        html.push_str(&format!(
+            "<tr><th scope=\"row\">{step}</th><td>{epoch:.2}</td><td>{train}</td><td>{test}</td><td>{train_loss}</td>\
+             <td>{test_loss}</td></tr>\n"
+        ));
+    }
+    html.push_str("</tbody></table></details>\n");
 }
 
 /// What the network does with its data set.

@@ -175,8 +175,7 @@ fn figures() -> Vec<Figure> {
 }
 
 fn texts(scene: &Scene) -> Vec<&scene::Text> {
-    let text = |shape| if let Shape::Text(text) = shape { Some(text) } else { None };
-    scene.shapes.iter().filter_map(text).collect()
+    scene.shapes.iter().filter_map(|shape| if let Shape::Text(text) = shape { Some(text) } else { None }).collect()
 }
 
 /// The first two texts that cover each other, or one that leaves the picture.
