@@ -9,8 +9,10 @@ mod gradient_wgsl;
 mod interrupt;
 mod literal;
 mod options;
+mod outputs;
 mod paths;
 mod record;
+mod report;
 mod samples;
 mod summary;
 mod train;
@@ -21,7 +23,8 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
-use crate::{Error, report};
+use crate::Error;
+use crate::report as output;
 
 /// Trains neural networks on any GPU, or none, by numerical gradients that need no back-propagation.
 /// Without a subcommand it trains.
@@ -50,6 +53,8 @@ enum Command {
     Gradient(Box<gradient::Gradient>),
     /// Hold the numerical gradient to back-propagation and to float64 quotients; exit code 1 where it fails.
     Check(Box<check::Check>),
+    /// Runs as one HTML page: curves, what went wrong, weights, gradients, side by side.
+    Report(report::Report),
     /// List every adapter, and say which one `--device auto` takes and why.
     Devices(devices::Devices),
     /// What a data set holds.
@@ -92,6 +97,7 @@ impl Cli {
             Some(Command::Evaluate(evaluate)) => evaluate.run(),
             Some(Command::Gradient(gradient)) => gradient.run(),
             Some(Command::Check(check)) => check.run(),
+            Some(Command::Report(report)) => report.run(),
             Some(Command::Devices(devices)) => devices.run(),
             Some(Command::Data(data)) => data.run(),
         };
@@ -100,7 +106,7 @@ impl Cli {
             Ok(Outcome::Refuted) => ExitCode::FAILURE,
             Ok(Outcome::Interrupted) => interrupt::EXIT_CODE.into(),
             Err(Failure::Failed(Error::Interrupted)) => {
-                report::note("interrupted");
+                output::note("interrupted");
                 interrupt::EXIT_CODE.into()
             }
             Err(Failure::Failed(error)) => complain(&error, 1),
@@ -111,9 +117,9 @@ impl Cli {
 
 /// One line for what went wrong, and one for what to do about it where something is known.
 fn complain(error: &Error, code: u8) -> ExitCode {
-    report::note(&format!("error: {error}"));
+    output::note(&format!("error: {error}"));
     if let Some(hint) = error.hint() {
-        report::note(&format!("hint: {hint}"));
+        output::note(&format!("hint: {hint}"));
     }
     code.into()
 }

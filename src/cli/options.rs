@@ -1,6 +1,6 @@
 //! Options that several subcommands share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -114,8 +114,12 @@ pub(super) struct PlotOptions {
     pub(super) theme: plot::Theme,
 }
 
-#[allow(dead_code)]
 impl PlotOptions {
+    /// The file, where one was named.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// Refuses a file name that could never be written as a picture, before any work is done.
     ///
     /// # Errors

@@ -34,6 +34,25 @@ pub(super) fn check_replaceable(path: &Path) -> Result<()> {
     }
 }
 
+/// Whether a folder can be made at `path`, or is there and takes files. Changes nothing there.
+///
+/// # Errors
+/// [`Error::Io`] with what stands in the way.
+pub(super) fn check_folder_possible(path: &Path) -> Result<()> {
+    let refuse = |error| Error::io("create", path, error);
+    // The nearest folder above that is there is where it begins.
+    for place in path.ancestors() {
+        let place = if place.as_os_str().is_empty() { Path::new(".") } else { place };
+        match place.metadata() {
+            Ok(there) if !there.is_dir() => return Err(refuse(io::ErrorKind::NotADirectory.into())),
+            Ok(_) => return tempfile::tempfile_in(place).map(drop).map_err(|error| refuse(error.kind().into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(refuse(error)),
+        }
+    }
+    Ok(())
+}
+
 /// Whether the folder of `path` takes another file. Leaves none there.
 fn check_folder(path: &Path) -> Result<()> {
     let refuse = |error| Error::io("create", path, error);

@@ -45,6 +45,7 @@ impl fmt::Display for DeviceRecord {
 pub(super) struct RunRecord {
     version: &'static str,
     pub(super) dataset: String,
+    data_dir: Option<String>,
     pub(super) device: DeviceRecord,
     pub(super) network: Vec<usize>,
     pub(super) activation: &'static str,
@@ -86,6 +87,7 @@ impl RunRecord {
         let mut record = Self {
             version: env!("CARGO_PKG_VERSION"),
             dataset: dataset.name().into(),
+            data_dir: options.data.data_dir.as_deref().map(shown),
             device: DeviceRecord::new(backend.info(), reason),
             network: architecture.sizes.clone(),
             activation: architecture.activation.name(),
@@ -136,6 +138,11 @@ impl RunRecord {
         let (optimizer, rate) = (&self.optimizer, number(self.learning_rate));
         let (batch, steps) = (self.batch_size, count(self.steps));
         format!("{gradient}, {optimizer} with learning rate {rate}, batches of {batch}, {steps} steps")
+    }
+
+    /// What a picture of the run is called.
+    pub(super) fn title(&self) -> String {
+        format!("{} on {}: {}", self.network(), self.dataset, self.run())
     }
 
     /// The command line that does the same again, with every setting that matters, whatever later defaults are.

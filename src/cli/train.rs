@@ -8,16 +8,17 @@ use clap::Args;
 
 use super::interrupt::Interrupt;
 use super::options::{
-    DEFAULT_INITIALIZATION, DataOptions, DeviceOptions, FunctionOptions, OutputOptions, QuotientOptions,
+    DEFAULT_INITIALIZATION, DataOptions, DeviceOptions, FunctionOptions, OutputOptions, PlotOptions, QuotientOptions,
 };
+use super::outputs::FileOptions;
 use super::record::RunRecord;
 use super::summary::RunSummary;
 use super::values::{self, HiddenSizes, StepSize};
-use super::{Failure, Outcome, paths};
+use super::{Failure, Outcome};
 use crate::data::{Dataset, Sampling};
 use crate::gradient::{MAX_DIRECTIONS, Method, Objective, relative_cost};
 use crate::network::{Architecture, Initialization, Network};
-use crate::report::{self, Progress, RunLog, count};
+use crate::report::{self, Progress, RunFolder, RunLog, TrainingCurves, count};
 use crate::train::checkpoint::{self, LoadedNetwork};
 use crate::train::{Evaluation, Observer, Optimizer, Settings};
 use crate::{Error, Result};
@@ -29,6 +30,7 @@ Examples:
   gpu-train --dataset mnist --data-dir data   the same on MNIST
   gpu-train --step-size 0.01 --probes each --epochs 20
   gpu-train --gradient backprop --hidden 128,64 --activation relu --init he --save model.safetensors
+  gpu-train --epochs 20 --plot curves.svg --run runs/first
   gpu-train --gradient directional --objective accuracy --init xavier --activation tanh --lr 0.03
   gpu-train evaluate model.safetensors
   gpu-train devices
@@ -98,13 +100,10 @@ pub(super) struct Train {
     #[arg(allow_negative_numbers = true)]
     seed: u64,
 
-    /// Write the trained network here, as safetensors in PyTorch's layout
-    #[arg(long, value_name = "MODEL", help_heading = "Files")]
-    pub(super) save: Option<PathBuf>,
-    /// Write settings, every loss and every evaluation here, a JSON object a line
-    #[arg(long, value_name = "FILE", help_heading = "Files")]
-    log: Option<PathBuf>,
-
+    #[command(flatten)]
+    files: FileOptions,
+    #[command(flatten)]
+    plot: PlotOptions,
     #[command(flatten)]
     pub(super) data: DataOptions,
     #[command(flatten)]
@@ -121,12 +120,8 @@ impl Train {
     pub(super) fn run(&self, started: Instant) -> Result<Outcome, Failure> {
         self.check().map_err(Failure::Usage)?;
         let model = self.model()?;
-        if let Some(path) = &self.save {
-            paths::check_replaceable(path)?;
-        }
-        if let Some(path) = &self.log {
-            paths::check_writable(path)?;
-        }
+        self.files.check_writable(self.plot.file())?;
+        let folder = self.files.folder();
         let interrupt = Interrupt::listen();
         let outputs = model.as_ref().map(|model| model.network.architecture.outputs());
         // A driver takes its time to start; the data can be read meanwhile.
@@ -150,8 +145,13 @@ impl Train {
         }
         let record = RunRecord::new(self, &settings, &dataset, &network.architecture, backend, &opened.reason);
         interrupt.check()?;
-        let log = self.log.as_deref().map(|path| RunLog::create(path, &record)).transpose()?;
-        let mut watch = Watch { progress: None, log, interrupt, failure: None };
+        if let Some(folder) = &folder {
+            folder.create(&record)?;
+        }
+        let logs = self.files.log.iter().cloned().chain(folder.as_ref().map(RunFolder::log));
+        let logs = logs.map(|path| RunLog::create(&path, &record)).collect::<Result<_>>()?;
+        let curves = self.plot.file().map(|_| TrainingCurves::default());
+        let mut watch = Watch { progress: None, logs, curves, interrupt, failure: None };
         if !self.output.quiet {
             self.announce(&record, &dataset, &network);
             watch.progress = Some(Progress::new(settings.steps));
@@ -160,14 +160,19 @@ impl Train {
         drop(watch.progress);
         let summary = RunSummary::new(&record, &network, trained?, started, load_seconds)?;
         // What was learnt is saved, and said, whatever happened to the other files.
-        let saved = self.save.as_deref().map_or(Ok(()), |path| checkpoint::save(path, &network));
-        let saved_at = self.save.as_deref().filter(|_| saved.is_ok());
+        let saved = self.files.save.as_deref().map_or(Ok(()), |path| checkpoint::save(path, &network));
+        let kept = folder.as_ref().map_or(Ok(()), |folder| {
+            checkpoint::save(&folder.model(), &network).and_then(|()| folder.finish(&summary))
+        });
+        let drawn = watch.curves.map_or(Ok(()), |curves| self.plot.save(|| curves.figure(record.title())));
+        let saved_at = self.files.save.as_deref().filter(|_| saved.is_ok());
+        let saved_at = saved_at.or(self.files.run.as_deref().filter(|_| kept.is_ok()));
         if self.output.json {
             report::json(&summary)?;
         } else {
             report::print(&summary.text(&record, saved_at))?;
         }
-        saved?;
+        saved.and(kept).and(drawn)?;
         match watch.failure {
             Some(error) => Err(error.into()),
             None if summary.interrupted() => Ok(Outcome::Interrupted),
@@ -177,14 +182,8 @@ impl Train {
 
     /// What can be seen to be wrong without looking at anything else.
     fn check(&self) -> Result<()> {
-        let both_named = [("--save", &self.save), ("--start-from", &self.start_from)];
-        for (option, path) in both_named {
-            if let (Some(log), Some(path)) = (&self.log, path)
-                && paths::same(log, path)
-            {
-                return Err(Error::config(format!("--log and {option} name the same file, {}", log.display())));
-            }
-        }
+        self.plot.checked()?;
+        self.files.check_names(self.plot.file(), self.start_from.as_deref())?;
         if self.objective == Objective::Accuracy && self.gradient != Method::Directional {
             return Err(Error::config_hint(
                 "the accuracy has no derivative but where it jumps",
@@ -279,24 +278,27 @@ impl Train {
 /// Watches a run: shows it, logs it, and stops it when asked to.
 struct Watch {
     progress: Option<Progress>,
-    log: Option<RunLog>,
+    logs: Vec<RunLog>,
+    /// Where they are to be drawn.
+    curves: Option<TrainingCurves>,
     interrupt: Interrupt,
-    /// Why the log ended early. It stops the run in an orderly way, so that what was learnt is not lost with it.
+    /// Why a log ended early. It stops the run in an orderly way, so that what was learnt is not lost with it.
     failure: Option<Error>,
 }
 
 impl Watch {
-    fn log(&mut self, write: impl FnOnce(&mut RunLog) -> Result<()>) {
-        if let Some(Err(error)) = self.log.as_mut().map(write) {
-            self.log = None;
-            self.failure = Some(error);
-        }
+    fn log(&mut self, write: impl Fn(&mut RunLog) -> Result<()>) {
+        let failure = &mut self.failure;
+        self.logs.retain_mut(|log| write(log).map_err(|error| *failure = Some(error)).is_ok());
     }
 }
 
 impl Observer for Watch {
     fn losses(&mut self, first: u64, losses: &[f32], seconds: f64) -> Result<()> {
         self.log(|log| log.losses(first, losses));
+        if let Some(curves) = &mut self.curves {
+            (first..).zip(losses).for_each(|(step, &loss)| curves.losses.push(step, loss));
+        }
         if let (Some(progress), Some(&loss)) = (&mut self.progress, losses.last()) {
             progress.step(first + losses.len() as u64 - 1, loss, seconds);
         }
@@ -305,6 +307,9 @@ impl Observer for Watch {
 
     fn evaluation(&mut self, evaluation: &Evaluation) -> Result<()> {
         self.log(|log| log.evaluation(evaluation));
+        if let Some(curves) = &mut self.curves {
+            curves.evaluations.push(evaluation.clone());
+        }
         if let Some(progress) = &mut self.progress {
             progress.evaluation(evaluation);
         }

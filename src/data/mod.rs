@@ -6,7 +6,6 @@ mod digits;
 mod gzip;
 pub mod idx;
 mod locate;
-mod replace;
 mod sampling;
 mod split;
 mod stream;
@@ -17,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 pub use locate::{FILES, data_folder};
-pub(crate) use replace::replace;
 pub use sampling::{Sampler, Sampling};
 pub use split::Split;
 pub use stream::{BatchStream, Block};

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::replace;
 use crate::{Error, Result};
 
 /// A tensor's place among all values.
@@ -89,7 +88,7 @@ impl Tensors {
         }
         // Without metadata the crate's order is fixed.
         let file = safetensors::serialize(views, None).map_err(invalid)?;
-        replace(path, |out| out.write_all(&file)).map_err(refuse)
+        crate::files::write_whole(path, |out| out.write_all(&file)).map_err(refuse)
     }
 }
 

@@ -1,16 +1,26 @@
 //! What people look at: progress while a run lasts, its log, tables and JSON when it is done.
 
 mod counter;
+mod curves;
+mod findings;
 mod log;
 mod numbers;
 mod output;
+mod page;
 pub mod plot;
 mod progress;
+mod recorded;
+mod run_folder;
 mod table;
 
 pub use counter::Counter;
+pub use curves::{LossCurve, TrainingCurves, share_range};
+pub use findings::{Findings, Mistake, weights_figure};
 pub use log::RunLog;
 pub use numbers::{count, duration, percent, significant};
 pub use output::{json, note, print, warning};
+pub use page::{RunReport, page};
 pub use progress::Progress;
+pub use recorded::RecordedRun;
+pub use run_folder::RunFolder;
 pub use table::{confusion, pairs, table};

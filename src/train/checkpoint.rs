@@ -11,9 +11,8 @@ use clap::ValueEnum;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde_json::{Map, Value, json};
 
-use crate::data::replace;
 use crate::network::{Activation, Architecture, Loss, Network, OutputActivation, OutputLoss, ParameterLayout};
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 
 /// Hidden units where nothing else is said, in options or in a model.
 pub const DEFAULT_ACTIVATION: Activation = Activation::Sigmoid;
@@ -43,8 +42,7 @@ pub struct LoadedNetwork {
 
 /// Writes a network to `path`: complete, or not at all.
 ///
-/// The file takes its place in one move, so that whoever reads sees the old bytes or the new ones. A symbolic link
-/// is followed; a device or a pipe is written to as it is.
+/// A symbolic link is followed; a device or a pipe is written to as it is.
 ///
 /// # Errors
 /// [`Error::Io`] when the system refuses; [`Error::Model`] when a parameter is not finite.
@@ -52,7 +50,7 @@ pub fn save(path: &Path, network: &Network) -> Result<()> {
     if let Some(name) = network.non_finite_tensor() {
         return Err(refused(path, format!("not saved: {name} is not finite")));
     }
-    replace(path, |out| write(out, network)).map_err(|error| Error::io("write", path, error))
+    files::write_whole(path, |out| write(out, network)).map_err(|error| Error::io("write", path, error))
 }
 
 /// Header and tensors, sorted by name.

@@ -97,7 +97,7 @@ pub struct Contours {
     pub paths: Vec<Series>,
 }
 
-/// Counts by row and column, each in its cell, coloured by its share of the row.
+/// Counts by row and column, each in its cell, coloured by (the root of) its share of the row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
     /// What the rows are.

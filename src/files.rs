@@ -1,29 +1,30 @@
-//! Files that take their place in one move, so that whoever reads sees the old bytes or the new ones.
+//! Files that are written whole, or not at all.
 
 use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// Puts what `write` writes at `path`: complete, or not at all. A symbolic link is followed; a device or a pipe is
-/// written to as it is.
+/// Writes a file by `write`: complete, or not at all.
+///
+/// The file takes its place in one move, so that whoever reads sees the old bytes or the new ones. A symbolic link
+/// is followed; a device or a pipe is written to as it is.
 ///
 /// # Errors
-/// What the system refuses, or `write`.
-pub(crate) fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+/// What the system refuses.
+pub(crate) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     // A link is replaced where it points to, or it would be the link that is lost.
     let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     match target.metadata() {
         Ok(existing) if !existing.is_file() => {
             let mut file = File::options().write(true).open(&target)?;
-            write(&mut file)?;
-            file.flush()
+            write(&mut file).and_then(|()| file.flush())
         }
-        existing => beside(&target, existing.ok(), write),
+        existing => replace(&target, existing.ok(), write),
     }
 }
 
 /// Writes a file beside the target, then moves it there.
-fn beside(
+fn replace(
     target: &Path,
     existing: Option<Metadata>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
