@@ -9,6 +9,7 @@ mod interrupt;
 mod literal;
 mod options;
 mod paths;
+mod predict;
 mod record;
 mod samples;
 mod summary;
@@ -45,6 +46,8 @@ enum Command {
     Train(Box<train::Train>),
     /// Evaluate a model: loss, accuracy, confusion matrix.
     Evaluate(evaluate::Evaluate),
+    /// What a model says of pictures, or of samples of a data set.
+    Predict(predict::Predict),
     /// The gradient of a model's loss at given samples, with its error: numerical, literal or by back-propagation.
     Gradient(Box<gradient::Gradient>),
     /// Hold the numerical gradient to back-propagation and to float64 quotients; exit code 1 where it fails.
@@ -89,6 +92,7 @@ impl Cli {
             None => self.train.run(started),
             Some(Command::Train(train)) => train.run(started),
             Some(Command::Evaluate(evaluate)) => evaluate.run(),
+            Some(Command::Predict(predict)) => predict.run(),
             Some(Command::Gradient(gradient)) => gradient.run(),
             Some(Command::Check(check)) => check.run(),
             Some(Command::Devices(devices)) => devices.run(),

@@ -1,5 +1,6 @@
 //! What people look at: progress while a run lasts, its log, tables and JSON when it is done.
 
+mod blocks;
 mod counter;
 mod log;
 mod numbers;
@@ -8,6 +9,7 @@ pub mod plot;
 mod progress;
 mod table;
 
+pub use blocks::{bar, shades};
 pub use counter::Counter;
 pub use log::RunLog;
 pub use numbers::{count, duration, percent, significant};
