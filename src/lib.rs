@@ -26,6 +26,7 @@ pub mod data;
 pub mod device;
 mod error;
 pub mod gradient;
+pub mod landscape;
 pub mod network;
 #[doc(hidden)]
 pub mod report;

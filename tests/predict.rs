@@ -55,10 +55,11 @@ fn trained(folder: &Path) -> String {
     model
 }
 
-/// An untrained one, for what needs no knowledge.
-fn fresh(folder: &Path) -> String {
-    let model = folder.join("fresh.safetensors").to_str().unwrap().to_string();
-    json(&["--device", "cpu", "--steps", "1", "--hidden", "4", "--json", "--save", &model]);
+/// A small one that knows the embedded digits a little, for what needs no more.
+fn taught(folder: &Path) -> String {
+    let model = folder.join("taught.safetensors").to_str().unwrap().to_string();
+    let how = ["--device", "cpu", "--steps", "400", "--gradient", "backprop", "--lr", "0.5", "--init", "xavier"];
+    json(&[how.as_slice(), &["--json", "--save", &model]].concat());
     model
 }
 
@@ -110,7 +111,7 @@ fn digits_drawn_with_round_brushes_are_read() {
 #[test]
 fn polarity_colour_alpha_and_size_do_not_matter() {
     let folder = tempfile::tempdir().unwrap();
-    let model = fresh(folder.path());
+    let model = taught(folder.path());
     let at = |name: &str| folder.path().join(name);
     let canvas = |scale: f32| {
         let mut canvas = Canvas::new((200.0 * scale) as u32, (200.0 * scale) as u32);
@@ -143,9 +144,8 @@ fn polarity_colour_alpha_and_size_do_not_matter() {
     for (index, other) in outputs.iter().enumerate() {
         assert!(found["predictions"][index]["unlike_digit"].is_null(), "{}", found["predictions"][index]);
         for (a, b) in outputs[0].iter().zip(other) {
-            // Bytes of pixels differ by a few units at the strokes' edges; a network of one step hardly tells digits
-            // apart, so that this is a matter of pixels and not of learning.
-            assert!((a - b).abs() < 2e-4, "picture {index}: {a} and {b}");
+            // Pixels differ by a few units at the strokes' edges, which moves no probability far.
+            assert!((a - b).abs() < 0.05, "picture {index}: {a} and {b}");
         }
     }
     // The control: another digit gives other numbers.
@@ -153,13 +153,13 @@ fn polarity_colour_alpha_and_size_do_not_matter() {
     other.digit(1, (50.0, 40.0), 110.0, 9.0);
     let other = json(&["predict", &model, &save(&other.over(255, 0), &at("z.png")), "--device", "cpu", "--json"]);
     let other: Vec<f64> = serde_json::from_value(other["predictions"][0]["probabilities"].clone()).unwrap();
-    assert!(outputs[0].iter().zip(&other).any(|(a, b)| (a - b).abs() > 2e-4), "{other:?}");
+    assert!(outputs[0].iter().zip(&other).any(|(a, b)| (a - b).abs() > 0.05), "{other:?}");
 }
 
 #[test]
 fn what_is_no_digit_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let model = fresh(folder.path());
+    let model = taught(folder.path());
     let at = |name: &str| folder.path().join(name);
     let blank = |grey: u8| DynamicImage::ImageLuma8(GrayImage::from_pixel(120, 90, Luma([grey])));
     let clear = DynamicImage::new_rgba8(50, 60);
@@ -200,7 +200,7 @@ fn what_is_no_digit_is_told() {
 #[test]
 fn real_digits_are_like_digits() {
     let folder = tempfile::tempdir().unwrap();
-    let model = fresh(folder.path());
+    let model = taught(folder.path());
     let data = data();
     let (name, data_dir) = (&data[1], data.get(3).map(Path::new));
     let set = gpu_train::data::Dataset::open(name, data_dir).unwrap();
@@ -236,7 +236,7 @@ fn samples_of_a_data_set_are_predicted_as_they_are_evaluated() {
 #[test]
 fn people_see_bars_and_what_the_network_sees() {
     let folder = tempfile::tempdir().unwrap();
-    let model = fresh(folder.path());
+    let model = taught(folder.path());
     let found = run(&["predict", &model, "--index", "0", "--show", "--device", "cpu"]);
     let shown = text(&found.stdout);
     let rows: Vec<&str> = shown.lines().collect();
@@ -253,7 +253,7 @@ fn people_see_bars_and_what_the_network_sees() {
 fn a_photograph_lying_on_its_side_is_turned() {
     // An upright digit whose file says that it is to be turned (EXIF orientation 6) is seen turned by a quarter.
     let folder = tempfile::tempdir().unwrap();
-    let model = fresh(folder.path());
+    let model = taught(folder.path());
     let mut canvas = Canvas::new(160, 160);
     canvas.digit(7, (40.0, 30.0), 90.0, 8.0);
     let upright = canvas.over(255, 0);
@@ -283,7 +283,7 @@ fn a_photograph_lying_on_its_side_is_turned() {
 #[test]
 fn wrong_calls_end_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();
-    let model = fresh(folder.path());
+    let model = taught(folder.path());
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
     fs::write(at("text.png"), "this is no picture").unwrap();
     fs::write(at("gif.png"), b"GIF89a\x01\0\x01\0\0\0\0;").unwrap();
@@ -322,7 +322,7 @@ fn wrong_calls_end_with_a_reason() {
         (1, &[&model, &at("nothing")], "no picture"),
         (1, &[&at("none.safetensors"), &whole], "none.safetensors"),
         (1, &[&whole, &whole], "whole.png"),
-        (1, &[&model, "--index", "2500"], "no sample 2500"),
+        (2, &[&model, "--index", "2500"], "no sample 2500"),
         (1, &[&model, "--index", "0", "--dataset", set], "3 x 3"),
         (1, &[&small, &whole], "9 inputs"),
     ];
@@ -343,7 +343,7 @@ fn wrong_calls_end_with_a_reason() {
 fn a_colour_photograph_of_a_digit_on_paper_is_read_as_one() {
     // Uneven light over yellowish paper, a blue pen: what a telephone sees.
     let folder = tempfile::tempdir().unwrap();
-    let model = fresh(folder.path());
+    let model = taught(folder.path());
     let mut canvas = Canvas::new(300, 300);
     canvas.digit(2, (90.0, 70.0), 150.0, 9.0);
     let ink = canvas.over(0, 255).into_luma8();
@@ -361,5 +361,5 @@ fn a_colour_photograph_of_a_digit_on_paper_is_read_as_one() {
         serde_json::from_value::<Vec<f64>>(found["predictions"][index]["probabilities"].clone()).unwrap()
     };
     // The paper's shade is cut off, and the strokes become a little thinner with it.
-    assert!(outputs(0).iter().zip(outputs(1)).all(|(a, b)| (a - b).abs() < 2e-3), "{found}");
+    assert!(outputs(0).iter().zip(outputs(1)).all(|(a, b)| (a - b).abs() < 0.1), "{found}");
 }

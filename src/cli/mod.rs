@@ -1,11 +1,13 @@
 //! The command line: one file a subcommand. Options are data here; what computes is in the library.
 
 mod check;
+mod checkpoints;
 mod data;
 mod devices;
 mod evaluate;
 mod gradient;
 mod interrupt;
+mod landscape;
 mod literal;
 mod options;
 mod paths;
@@ -50,6 +52,8 @@ enum Command {
     Predict(predict::Predict),
     /// The gradient of a model's loss at given samples, with its error: numerical, literal or by back-propagation.
     Gradient(Box<gradient::Gradient>),
+    /// Loss and accuracy along one weight and over a plane, and how often their derivatives are 0.
+    Landscape(Box<landscape::Landscape>),
     /// Hold the numerical gradient to back-propagation and to float64 quotients; exit code 1 where it fails.
     Check(Box<check::Check>),
     /// List every adapter, and say which one `--device auto` takes and why.
@@ -94,6 +98,7 @@ impl Cli {
             Some(Command::Evaluate(evaluate)) => evaluate.run(),
             Some(Command::Predict(predict)) => predict.run(),
             Some(Command::Gradient(gradient)) => gradient.run(),
+            Some(Command::Landscape(landscape)) => landscape.run(),
             Some(Command::Check(check)) => check.run(),
             Some(Command::Devices(devices)) => devices.run(),
             Some(Command::Data(data)) => data.run(),

@@ -120,7 +120,7 @@ impl Predict {
     }
 
     /// Everything that is to be predicted, checked against the network.
-    fn inputs(&self, network: &Network) -> Result<Vec<Input>> {
+    fn inputs(&self, network: &Network) -> Result<Vec<Input>, Failure> {
         let features = network.architecture.inputs();
         let mut inputs = Vec::new();
         if !self.images.is_empty() {
@@ -128,7 +128,8 @@ impl Predict {
                 return Err(Error::config_hint(
                     format!("pictures are brought to {SIDE} x {SIDE} pixels, but the model has {features} inputs"),
                     "--index predicts samples of the data set that the model was made for",
-                ));
+                )
+                .into());
             }
             for path in files(&self.images)? {
                 let digit = Picture::read(&path)?.to_digit();
@@ -141,17 +142,17 @@ impl Predict {
             let (split, name) = self.split.of(&dataset);
             if split.features() != features {
                 let (rows, columns) = (split.rows(), split.columns());
-                return Err(Error::config(format!(
-                    "images of {rows} x {columns} pixels for a network of {features} inputs"
-                )));
+                let problem = format!("images of {rows} x {columns} pixels for a network of {features} inputs");
+                return Err(Error::config(problem).into());
             }
             for &index in indices {
                 if index >= split.len() {
-                    return Err(Error::config(format!(
+                    let problem = format!(
                         "there is no sample {index}: the {name} split of {} has {}",
                         dataset.name(),
                         split.len()
-                    )));
+                    );
+                    return Err(Failure::Usage(Error::config(problem)));
                 }
                 inputs.push(Input {
                     source: format!("{} {name} {index}", dataset.name()),

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod counter;
+mod landscape;
 mod log;
 mod numbers;
 mod output;
@@ -11,6 +12,7 @@ mod table;
 
 pub use blocks::{bar, shades};
 pub use counter::Counter;
+pub use landscape::{curve_figure, plane_figure};
 pub use log::RunLog;
 pub use numbers::{count, duration, percent, significant};
 pub use output::{json, note, print, warning};

@@ -12,6 +12,8 @@ const LARGEST_SIDE: usize = 1_000;
 pub(super) const STROKE: f32 = 0.1;
 /// Connected ink of less than this share of all is dust.
 const DUST: f32 = 0.015;
+/// Paper may differ from its median by this share of the contrast.
+const UNEVEN: f32 = 0.15;
 /// Below this share of the range from black to white there is nothing to be seen.
 const LEAST_CONTRAST: f32 = 0.08;
 
@@ -25,12 +27,12 @@ pub(super) fn digit(picture: &Picture) -> DigitImage {
     } else {
         picture
     };
-    let (mut ink, contrast) = ink(picture);
+    let Ink { picture: mut ink, contrast, uneven } = ink(picture);
     if contrast < LEAST_CONTRAST {
         let unlike = format!("blank: nothing stands out from the border by more than {:.0}%", 100.0 * contrast);
         return DigitImage { pixels: vec![0; SIDE * SIDE], unlike: Some(unlike) };
     }
-    let mut measures = Measures::of(&ink);
+    let mut measures = Measures::of(&ink, uneven);
     let strokes = components(&ink, STROKE);
     let total: f32 = strokes.iter().map(|stroke| stroke.ink).sum();
     let (kept, dust): (Vec<_>, Vec<_>) = strokes.into_iter().partition(|stroke| stroke.ink >= DUST * total);
@@ -53,11 +55,18 @@ pub(super) fn digit(picture: &Picture) -> DigitImage {
     DigitImage { pixels, unlike: measures.verdict() }
 }
 
-/// How much each pixel stands out from the border, as a share of the strongest; and the strongest, as a share of the
-/// range from black to white.
-///
+/// How much each pixel stands out from the border.
+struct Ink {
+    /// As a share of the strongest.
+    picture: Picture,
+    /// The strongest, as a share of the range from black to white.
+    contrast: f32,
+    /// The share of the border that is neither paper nor nearly so.
+    uneven: f32,
+}
+
 /// The border's median is the paper. What there is more of, lighter or darker than it, is the ink.
-fn ink(picture: &Picture) -> (Picture, f32) {
+fn ink(picture: &Picture) -> Ink {
     let mut border = border(picture);
     let paper = quantile(&mut border, 0.5);
     let sides = picture.grey.iter().fold((0.0f64, 0.0f64), |(darker, lighter), grey| {
@@ -65,21 +74,22 @@ fn ink(picture: &Picture) -> (Picture, f32) {
         (darker + off.max(0.0), lighter + (-off).max(0.0))
     });
     let sign = if sides.0 >= sides.1 { 1.0 } else { -1.0 };
-    let mut ink: Vec<f32> = picture.grey.iter().map(|grey| (sign * (paper - grey)).max(0.0)).collect();
+    let mut grey: Vec<f32> = picture.grey.iter().map(|grey| (sign * (paper - grey)).max(0.0)).collect();
     // A few pixels may be glare.
-    let contrast = quantile(&mut ink.clone(), 0.9999);
+    let contrast = quantile(&mut grey.clone(), 0.9999);
     if contrast <= 0.0 {
-        return (Picture { grey: ink, ..*picture }, 0.0);
+        return Ink { picture: Picture { grey, ..*picture }, contrast: 0.0, uneven: 0.0 };
     }
     // What the paper itself varies by is no ink.
     let mut noise: Vec<f32> = border.iter().map(|grey| (grey - paper).abs()).collect();
-    let floor = (2.0 * quantile(&mut noise, 0.9) / contrast).clamp(0.0, 0.4);
-    ink.iter_mut().for_each(|ink| *ink = ((*ink / contrast - floor) / (1.0 - floor)).clamp(0.0, 1.0));
-    (Picture { grey: ink, ..*picture }, contrast)
+    let uneven = noise.iter().filter(|&&off| off > UNEVEN * contrast).count() as f32 / noise.len() as f32;
+    let floor = (2.0 * quantile(&mut noise, 0.75) / contrast).clamp(0.0, 0.4);
+    grey.iter_mut().for_each(|ink| *ink = ((*ink / contrast - floor) / (1.0 - floor)).clamp(0.0, 1.0));
+    Ink { picture: Picture { grey, ..*picture }, contrast, uneven }
 }
 
 /// The values of a frame at the edges, a fiftieth of the shorter side wide.
-pub(super) fn border(picture: &Picture) -> Vec<f32> {
+fn border(picture: &Picture) -> Vec<f32> {
     let Picture { width, height, .. } = *picture;
     let frame = (width.min(height) / 50).max(1);
     let inside = |at: usize, side: usize| at >= frame && at + frame < side;

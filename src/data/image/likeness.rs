@@ -1,9 +1,9 @@
 //! Whether a picture is like a drawn digit: a few measures, each with a bound that drawn digits keep to.
 
 use super::Picture;
-use super::form::{STROKE, border};
+use super::form::STROKE;
 
-/// More of the border than this is ink: the picture goes on beyond it.
+/// More of the border than this is no paper: the picture goes on beyond it.
 const BUSY_BORDER: f32 = 0.4;
 /// More of the ink than this is neither pale nor full.
 const SHADED: f32 = 0.6;
@@ -17,7 +17,7 @@ const MOST_STROKES: usize = 6;
 /// What is measured of a picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Measures {
-    /// Share of the border that is ink.
+    /// Share of the border that is no paper.
     border: f32,
     /// Share of the ink that is neither pale nor full, where that can be judged.
     shaded: Option<f32>,
@@ -29,20 +29,10 @@ pub(super) struct Measures {
 
 impl Measures {
     /// What can be seen before the digit is cut out.
-    pub(super) fn of(ink: &Picture) -> Self {
-        let share = |of: &mut dyn Iterator<Item = bool>| {
-            let (mut all, mut such) = (0u32, 0u32);
-            of.for_each(|is| (all, such) = (all + 1, such + u32::from(is)));
-            such as f32 / all.max(1) as f32
-        };
-        let border = border(ink);
-        let mut inked = ink.grey.iter().filter(|&&ink| ink > STROKE).map(|ink| (0.25..0.75).contains(ink));
-        Self {
-            border: share(&mut border.iter().map(|&ink| ink > 0.25)),
-            shaded: (ink.width.min(ink.height) >= LEAST_SIDE).then(|| share(&mut inked)),
-            strokes: 0,
-            ink: 0.0,
-        }
+    pub(super) fn of(ink: &Picture, border: f32) -> Self {
+        let inked = || ink.grey.iter().filter(|&&ink| ink > STROKE);
+        let shaded = inked().filter(|&ink| (0.25..0.75).contains(ink)).count() as f32 / inked().count().max(1) as f32;
+        Self { border, shaded: (ink.width.min(ink.height) >= LEAST_SIDE).then_some(shaded), strokes: 0, ink: 0.0 }
     }
 
     /// What can be seen of its final form.
@@ -55,7 +45,7 @@ impl Measures {
     pub(super) fn verdict(&self) -> Option<String> {
         let percent = |share: f32| format!("{:.0}%", 100.0 * share);
         if self.border > BUSY_BORDER {
-            return Some(format!("no even border: {} of it stands out", percent(self.border)));
+            return Some(format!("no even border: {} of it is not like the rest", percent(self.border)));
         }
         if let Some(shaded) = self.shaded.filter(|&shaded| shaded > SHADED) {
             return Some(format!("shaded like a photograph: {} of what stands out is half-tone", percent(shaded)));
