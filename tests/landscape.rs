@@ -57,7 +57,7 @@ fn samples(count: usize) -> (Vec<u8>, Vec<u8>) {
 
 /// Mean loss and share of right answers in float64.
 fn reference(network: &Reference, images: &[u8], labels: &[u8]) -> (f64, f64) {
-    let inputs: Vec<f64> = images.iter().map(|&byte| f64::from(byte) / 255.0).collect();
+    let inputs: Vec<f64> = images.iter().map(|&byte| f64::from(f32::from(byte) / 255.0)).collect();
     let targets: Vec<u32> = labels.iter().map(|&label| label.into()).collect();
     let right = inputs.chunks_exact(12).zip(&targets).filter(|(input, target)| {
         let all = network.pre_activations(input);

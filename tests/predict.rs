@@ -242,7 +242,8 @@ fn people_see_bars_and_what_the_network_sees() {
     let rows: Vec<&str> = shown.lines().collect();
     assert!(rows[0].starts_with("digits test 0: ") && rows.len() == 1 + 28 + 10, "{shown}");
     assert!(rows[1..29].iter().any(|row| row.contains("██")), "{shown}");
-    assert!(rows[29..].iter().all(|row| row.contains('%') && row.contains('█')), "{shown}");
+    assert!(rows[29..].iter().all(|row| row.contains('%')), "{shown}");
+    assert!(rows[29..].iter().any(|row| row.contains('█')), "{shown}");
     let plain = run(&["predict", &model, "--index", "0", "--device", "cpu"]);
     assert_eq!(text(&plain.stdout).lines().count(), 11);
     // With JSON the pictures do not get into the document.

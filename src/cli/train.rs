@@ -17,7 +17,7 @@ use super::{Failure, Outcome, paths};
 use crate::data::{Dataset, Sampling};
 use crate::gradient::{MAX_DIRECTIONS, Method, Objective, relative_cost};
 use crate::network::{Architecture, Initialization, Network};
-use crate::report::{self, Progress, RunLog, count};
+use crate::report::{self, Live, Progress, RunLog, count};
 use crate::train::checkpoint::{self, LoadedNetwork};
 use crate::train::{Evaluation, Observer, Optimizer, Settings};
 use crate::{Error, Result};
@@ -109,6 +109,10 @@ pub(super) struct Train {
     pub(super) data: DataOptions,
     #[command(flatten)]
     device: DeviceOptions,
+    /// Show the run on a screen of its own: curves, rate, and the samples being learnt; lines where there is no
+    /// terminal, and with --json
+    #[arg(long, help_heading = "Output", conflicts_with = "quiet")]
+    live: bool,
     #[command(flatten)]
     output: OutputOptions,
 }
@@ -151,13 +155,19 @@ impl Train {
         let record = RunRecord::new(self, &settings, &dataset, &network.architecture, backend, &opened.reason);
         interrupt.check()?;
         let log = self.log.as_deref().map(|path| RunLog::create(path, &record)).transpose()?;
-        let mut watch = Watch { progress: None, log, interrupt, failure: None };
+        let mut watch = Watch { progress: None, live: None, log, interrupt, failure: None };
         if !self.output.quiet {
             self.announce(&record, &dataset, &network);
-            watch.progress = Some(Progress::new(settings.steps));
+            if self.live && !self.output.json {
+                let about = vec![record.device.to_string(), record.network(), record.run()];
+                watch.live = Live::open(about, dataset.train(), &settings)?;
+            }
+            if watch.live.is_none() {
+                watch.progress = Some(Progress::new(settings.steps));
+            }
         }
         let trained = crate::train::train(backend, &dataset, &mut network, &settings, &mut watch);
-        drop(watch.progress);
+        drop((watch.progress, watch.live));
         let summary = RunSummary::new(&record, &network, trained?, started, load_seconds)?;
         // What was learnt is saved, and said, whatever happened to the other files.
         let saved = self.save.as_deref().map_or(Ok(()), |path| checkpoint::save(path, &network));
@@ -279,6 +289,8 @@ impl Train {
 /// Watches a run: shows it, logs it, and stops it when asked to.
 struct Watch {
     progress: Option<Progress>,
+    /// In place of the progress.
+    live: Option<Live>,
     log: Option<RunLog>,
     interrupt: Interrupt,
     /// Why the log ended early. It stops the run in an orderly way, so that what was learnt is not lost with it.
@@ -300,6 +312,9 @@ impl Observer for Watch {
         if let (Some(progress), Some(&loss)) = (&mut self.progress, losses.last()) {
             progress.step(first + losses.len() as u64 - 1, loss, seconds);
         }
+        if let Some(live) = &mut self.live {
+            live.losses(first, losses, seconds);
+        }
         Ok(())
     }
 
@@ -307,6 +322,9 @@ impl Observer for Watch {
         self.log(|log| log.evaluation(evaluation));
         if let Some(progress) = &mut self.progress {
             progress.evaluation(evaluation);
+        }
+        if let Some(live) = &mut self.live {
+            live.evaluation(evaluation);
         }
         Ok(())
     }

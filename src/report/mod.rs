@@ -3,6 +3,7 @@
 mod blocks;
 mod counter;
 mod landscape;
+mod live;
 mod log;
 mod numbers;
 mod output;
@@ -13,6 +14,7 @@ mod table;
 pub use blocks::{bar, shades};
 pub use counter::Counter;
 pub use landscape::{curve_figure, plane_figure};
+pub use live::{Live, restore_terminal};
 pub use log::RunLog;
 pub use numbers::{count, duration, percent, significant};
 pub use output::{json, note, print, warning};
