@@ -200,6 +200,10 @@ impl Landscape {
             GradientOptions { step_size: self.step_size, memory: self.device.memory, ..GradientOptions::default() };
         let derivatives = loss_derivatives(backend, &network, samples, options)?;
         interrupt.check()?;
+        if derivatives.iter().any(|quotient| !quotient.is_finite()) {
+            let problem = format!("its loss is not finite on the {split_name} split");
+            return Err(Error::Model { path: self.model.clone(), problem }.into());
+        }
         let place = chosen.unwrap_or_else(|| self.steepest(&network, &derivatives));
         let shares = self.shares(backend, &network, &derivatives, samples, &interrupt)?;
         let curve = self.curve(backend, &network, place.at, samples, &interrupt)?;

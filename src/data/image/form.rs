@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn the_mass_is_in_the_middle() {
         // A heavy foot: the box's middle is elsewhere.
-        let ell = picture(60, 60, |x, y| if (20..24).contains(&x) || (y > 40 && x > 19 && x < 50) { 1.0 } else { 0.0 });
+        let ell = picture(60, 60, |x, y| if (20..24).contains(&x) || (y > 50 && x > 19 && x < 50) { 1.0 } else { 0.0 });
         let pixels = ell.to_digit().pixels;
         let mass: f32 = pixels.iter().map(|&p| f32::from(p)).sum();
         let at = |place: fn(usize) -> usize| {
