@@ -121,12 +121,12 @@ struct Moved {
 
 impl Moved {
     fn at(network: &Network, place: usize) -> Result<Self> {
-        let layers = network.layout.layers().iter().enumerate();
-        let found = layers.filter(|(_, layer)| layer.weight.range().contains(&place)).map(|(index, layer)| {
+        let mut layers = network.layout.layers().iter().enumerate();
+        let found = layers.find(|(_, layer)| layer.weight.range().contains(&place)).map(|(index, layer)| {
             let (at, units) = (place - layer.weight.offset, layer.weight.columns);
             Self { layer: index, input: at / units, unit: at % units, gained: 0, has_input: false }
         });
-        found.last().ok_or_else(|| Error::config(format!("there is no weight at {place}")))
+        found.ok_or_else(|| Error::config(format!("there is no weight at {place}")))
     }
 }
 

@@ -128,7 +128,6 @@ impl Canvas {
     }
 
     /// In one colour on nothing.
-    #[allow(dead_code, reason = "each test binary uses a part of it")]
     pub(crate) fn over_nothing(&self, pen: [u8; 3]) -> RgbaImage {
         RgbaImage::from_fn(self.width, self.height, |x, y| {
             let ink = self.ink[(y * self.width + x) as usize];
@@ -146,7 +145,8 @@ fn spline(p: [f32; 4], t: f32) -> f32 {
 /// A digit as somebody drew it: each in a picture of its own size, elsewhere, with another brush, on other paper.
 pub(crate) fn drawing(digit: usize) -> DynamicImage {
     /// Width, height, left, top, height of the digit, brush, paper, pen.
-    const PICTURES: [(u32, u32, f32, f32, f32, f32, u8, u8); 10] = [
+    type Picture = (u32, u32, f32, f32, f32, f32, u8, u8);
+    const PICTURES: [Picture; 10] = [
         (280, 280, 80.0, 60.0, 150.0, 11.0, 255, 0),
         (64, 96, 14.0, 20.0, 52.0, 3.5, 0, 255),
         (640, 480, 350.0, 60.0, 300.0, 22.0, 250, 40),
@@ -165,7 +165,6 @@ pub(crate) fn drawing(digit: usize) -> DynamicImage {
 }
 
 /// What a camera sees outdoors: a sky that pales towards hills, a field with grain, a few trees.
-#[allow(dead_code, reason = "each test binary uses a part of it")]
 pub(crate) fn landscape() -> DynamicImage {
     let (width, height) = (320.0f32, 240.0f32);
     DynamicImage::ImageRgb8(RgbImage::from_fn(320, 240, |column, row| {
@@ -185,7 +184,6 @@ pub(crate) fn landscape() -> DynamicImage {
 }
 
 /// What a camera sees indoors: a face before an even wall, lit from one side.
-#[allow(dead_code, reason = "each test binary uses a part of it")]
 pub(crate) fn portrait() -> DynamicImage {
     DynamicImage::ImageRgb8(RgbImage::from_fn(240, 300, |column, row| {
         let (x, y) = (column as f32 - 120.0, row as f32 - 140.0);
