@@ -210,7 +210,8 @@ impl Landscape {
         let plane = plan.map(|plan| self.evaluated(backend, &network, plan, split, &interrupt)).transpose()?;
         let share = |count: usize| count as f64 / shares.weights as f64;
         let name = format!("{}{:?}", place.tensor, place.index);
-        self.plot.save(|| match &plane {
+        // What was found is said, whatever happens to the picture.
+        let drawn = self.plot.save(|| match &plane {
             None => curve_figure(&name, &curve),
             Some((plan, scores, _)) => {
                 let labels = match plan.kind {
@@ -219,7 +220,7 @@ impl Landscape {
                 };
                 plane_figure(labels, &plan.grid, scores, plan.path.as_deref().unwrap_or_default())
             }
-        })?;
+        });
         let document = Document {
             command: "landscape",
             dataset: dataset.name().into(),
@@ -244,6 +245,7 @@ impl Landscape {
         } else {
             report::print(&document.text(&name, &shares))?;
         }
+        drawn?;
         Ok(Outcome::Done)
     }
 

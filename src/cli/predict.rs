@@ -190,7 +190,9 @@ impl Predict {
         let room = (probabilities.len() - 1).to_string().len().max(2);
         for (class, &value) in probabilities.iter().enumerate() {
             let bar = bar(f64::from(value / full), WIDTH);
-            let _ = writeln!(text, "{class:>room$}  {:>9}  {bar}", number(value));
+            let line = format!("{class:>room$}  {:>9}  {bar}", number(value));
+            text.push_str(line.trim_end());
+            text.push('\n');
         }
         text
     }

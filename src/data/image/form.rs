@@ -10,6 +10,8 @@ const BOX: usize = 20;
 const LARGEST_SIDE: usize = 1_000;
 /// Ink of this share of the strongest belongs to a stroke.
 pub(super) const STROKE: f32 = 0.1;
+/// Ink of this share may be the edge of one.
+const FAINT: f32 = 0.01;
 /// Connected ink of less than this share of all is dust.
 const DUST: f32 = 0.015;
 /// Paper may differ from its median by this share of the contrast.
@@ -50,7 +52,15 @@ pub(super) fn digit(picture: &Picture) -> DigitImage {
         let unlike = Some("specks alone: no connected stroke".into());
         return DigitImage { pixels: vec![0; SIDE * SIDE], unlike };
     }
-    let pixels = placed(&boxed(&ink, left..=right, top..=bottom));
+    // The pale edge of a stroke belongs to it: in a small picture it is a good part of its width.
+    let faint = |at: usize| ink.grey[at] > FAINT;
+    let in_row = |row: usize| (left..=right).any(|column| faint(row * ink.width + column));
+    let in_column = |column: usize| (top..=bottom).any(|row| faint(row * ink.width + column));
+    let rows = top - usize::from(top > 0 && in_row(top - 1))
+        ..=bottom + usize::from(bottom + 1 < ink.height && in_row(bottom + 1));
+    let columns = left - usize::from(left > 0 && in_column(left - 1))
+        ..=right + usize::from(right + 1 < ink.width && in_column(right + 1));
+    let pixels = placed(&boxed(&ink, columns, rows));
     measures.see_form(&pixels);
     DigitImage { pixels, unlike: measures.verdict() }
 }
