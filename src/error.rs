@@ -60,6 +60,15 @@ pub enum Error {
         hint: String,
     },
 
+    /// A picture file holds no picture that can be read.
+    #[error("picture {}: {problem}", path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+
     /// A model file does not hold a network that this engine can run.
     #[error("model {}: {problem}", path.display())]
     Model {
@@ -213,6 +222,7 @@ impl Error {
             Self::DeviceLost { .. } | Self::Driver { .. } | Self::SelfTest { .. } => {
                 Some("gpu-train devices lists the others; --device cpu needs no driver")
             }
+            Self::Image { .. } => Some("PNG and JPEG files are read; most programs can save as one of them"),
             Self::NonFinite { .. } => Some("a smaller --learning-rate, or --init xavier for deep networks"),
             Self::FunctionValue { .. } => Some("a smaller step, or a point farther inside the function's domain"),
             _ => None,

@@ -27,6 +27,7 @@ pub mod device;
 mod error;
 mod files;
 pub mod gradient;
+pub mod landscape;
 pub mod network;
 #[doc(hidden)]
 pub mod report;

@@ -19,6 +19,7 @@ impl Interrupt {
         let flag = asked.0.clone();
         let listening = ctrlc::set_handler(move || {
             if flag.swap(true, Ordering::Relaxed) {
+                report::restore_terminal();
                 std::process::exit(EXIT_CODE.into());
             }
         });

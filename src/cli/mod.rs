@@ -1,16 +1,19 @@
 //! The command line: one file a subcommand. Options are data here; what computes is in the library.
 
 mod check;
+mod checkpoints;
 mod data;
 mod devices;
 mod evaluate;
 mod gradient;
 mod gradient_wgsl;
 mod interrupt;
+mod landscape;
 mod literal;
 mod options;
 mod outputs;
 mod paths;
+mod predict;
 mod record;
 mod report;
 mod samples;
@@ -49,8 +52,12 @@ enum Command {
     Train(Box<train::Train>),
     /// Evaluate a model: loss, accuracy, confusion matrix.
     Evaluate(evaluate::Evaluate),
+    /// What a model says of pictures, or of samples of a data set.
+    Predict(predict::Predict),
     /// The gradient of a model's loss at given samples, with its error: numerical, literal or by back-propagation.
     Gradient(Box<gradient::Gradient>),
+    /// Loss and accuracy along one weight and over a plane, and how often their derivatives are 0.
+    Landscape(Box<landscape::Landscape>),
     /// Hold the numerical gradient to back-propagation and to float64 quotients; exit code 1 where it fails.
     Check(Box<check::Check>),
     /// Runs as one HTML page: curves, what went wrong, weights, gradients, side by side.
@@ -95,7 +102,9 @@ impl Cli {
             None => self.train.run(started),
             Some(Command::Train(train)) => train.run(started),
             Some(Command::Evaluate(evaluate)) => evaluate.run(),
+            Some(Command::Predict(predict)) => predict.run(),
             Some(Command::Gradient(gradient)) => gradient.run(),
+            Some(Command::Landscape(landscape)) => landscape.run(),
             Some(Command::Check(check)) => check.run(),
             Some(Command::Report(report)) => report.run(),
             Some(Command::Devices(devices)) => devices.run(),

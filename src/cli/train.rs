@@ -18,7 +18,7 @@ use super::{Failure, Outcome};
 use crate::data::{Dataset, Sampling};
 use crate::gradient::{MAX_DIRECTIONS, Method, Objective, relative_cost};
 use crate::network::{Architecture, Initialization, Network};
-use crate::report::{self, Progress, RunFolder, RunLog, TrainingCurves, count};
+use crate::report::{self, Live, Progress, RunFolder, RunLog, TrainingCurves, count};
 use crate::train::checkpoint::{self, LoadedNetwork};
 use crate::train::{Evaluation, Observer, Optimizer, Settings};
 use crate::{Error, Result};
@@ -108,6 +108,10 @@ pub(super) struct Train {
     pub(super) data: DataOptions,
     #[command(flatten)]
     device: DeviceOptions,
+    /// Show the run on a screen of its own: curves, rate, and the samples being learnt; lines where there is no
+    /// terminal, and with --json
+    #[arg(long, help_heading = "Output", conflicts_with = "quiet")]
+    live: bool,
     #[command(flatten)]
     output: OutputOptions,
 }
@@ -151,13 +155,19 @@ impl Train {
         let logs = self.files.log.iter().cloned().chain(folder.as_ref().map(RunFolder::log));
         let logs = logs.map(|path| RunLog::create(&path, &record)).collect::<Result<_>>()?;
         let curves = self.plot.file().map(|_| TrainingCurves::default());
-        let mut watch = Watch { progress: None, logs, curves, interrupt, failure: None };
+        let mut watch = Watch { progress: None, live: None, logs, curves, interrupt, failure: None };
         if !self.output.quiet {
             self.announce(&record, &dataset, &network);
-            watch.progress = Some(Progress::new(settings.steps));
+            if self.live && !self.output.json {
+                let about = vec![record.device.to_string(), record.network(), record.run()];
+                watch.live = Live::open(about, dataset.train(), &settings)?;
+            }
+            if watch.live.is_none() {
+                watch.progress = Some(Progress::new(settings.steps));
+            }
         }
         let trained = crate::train::train(backend, &dataset, &mut network, &settings, &mut watch);
-        drop(watch.progress);
+        drop((watch.progress, watch.live));
         let summary = RunSummary::new(&record, &network, trained?, started, load_seconds)?;
         // What was learnt is saved, and said, whatever happened to the other files.
         let saved = self.files.save.as_deref().map_or(Ok(()), |path| checkpoint::save(path, &network));
@@ -281,6 +291,8 @@ struct Watch {
     logs: Vec<RunLog>,
     /// Where they are to be drawn.
     curves: Option<TrainingCurves>,
+    /// In place of the progress.
+    live: Option<Live>,
     interrupt: Interrupt,
     /// Why a log ended early. It stops the run in an orderly way, so that what was learnt is not lost with it.
     failure: Option<Error>,
@@ -302,6 +314,9 @@ impl Observer for Watch {
         if let (Some(progress), Some(&loss)) = (&mut self.progress, losses.last()) {
             progress.step(first + losses.len() as u64 - 1, loss, seconds);
         }
+        if let Some(live) = &mut self.live {
+            live.losses(first, losses, seconds);
+        }
         Ok(())
     }
 
@@ -312,6 +327,9 @@ impl Observer for Watch {
         }
         if let Some(progress) = &mut self.progress {
             progress.evaluation(evaluation);
+        }
+        if let Some(live) = &mut self.live {
+            live.evaluation(evaluation);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 mod digits;
 mod gzip;
 pub mod idx;
+pub mod image;
 mod locate;
 mod sampling;
 mod split;

@@ -130,7 +130,7 @@ impl Forward {
     }
 
     /// Records what follows a layer's pre-activations: its activation, or the outputs.
-    pub(super) fn record_activation(
+    pub(crate) fn record_activation(
         &self,
         recording: &mut Recording,
         network: &NetworkTensors,
@@ -161,7 +161,7 @@ impl Forward {
     }
 
     /// Records each sample's loss.
-    pub(super) fn record_sample_losses(
+    pub(crate) fn record_sample_losses(
         &self,
         recording: &mut Recording,
         network: &NetworkTensors,

@@ -30,7 +30,7 @@ pub use deep::relative_cost;
 pub use difference::Difference;
 pub use estimate::{ErrorEstimate, error_estimates, rounding_estimates, truncation_estimates};
 pub use forward::{Batch, Forward, NetworkTensors};
-pub use incremental::incremental_quotients;
+pub use incremental::{incremental_quotients, quotients_along};
 pub use literal::{LiteralOptions, LiteralQuotients, all_parameters, literal_cost, literal_floor, literal_quotients};
 pub use literal_device::device_literal_quotients;
 pub use source::BatchSource;

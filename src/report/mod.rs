@@ -1,8 +1,11 @@
 //! What people look at: progress while a run lasts, its log, tables and JSON when it is done.
 
+mod blocks;
 mod counter;
 mod curves;
 mod findings;
+mod landscape;
+mod live;
 mod log;
 mod numbers;
 mod output;
@@ -13,9 +16,12 @@ mod recorded;
 mod run_folder;
 mod table;
 
+pub use blocks::{bar, shades};
 pub use counter::Counter;
 pub use curves::{LossCurve, TrainingCurves, share_range};
 pub use findings::{Findings, Mistake, weights_figure};
+pub use landscape::{curve_figure, plane_figure};
+pub use live::{Live, restore_terminal};
 pub use log::RunLog;
 pub use numbers::{count, duration, percent, significant};
 pub use output::{json, note, print, warning};
