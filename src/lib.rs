@@ -25,6 +25,7 @@ pub mod cli;
 pub mod data;
 pub mod device;
 mod error;
+pub mod formula;
 pub mod gradient;
 pub mod network;
 #[doc(hidden)]
