@@ -4,9 +4,11 @@ mod check;
 mod data;
 mod devices;
 mod evaluate;
+mod function;
 mod gradient;
 mod interrupt;
 mod literal;
+mod loss;
 mod options;
 mod paths;
 mod record;
@@ -49,6 +51,11 @@ enum Command {
     Gradient(Box<gradient::Gradient>),
     /// Hold the numerical gradient to back-propagation and to float64 quotients; exit code 1 where it fails.
     Check(Box<check::Check>),
+    /// Formulas: derivatives, gradients, fields and descents.
+    #[command(subcommand)]
+    Function(Box<function::Function>),
+    /// The loss of outputs against targets, term by term.
+    Loss(loss::LossOf),
     /// List every adapter, and say which one `--device auto` takes and why.
     Devices(devices::Devices),
     /// What a data set holds.
@@ -91,6 +98,8 @@ impl Cli {
             Some(Command::Evaluate(evaluate)) => evaluate.run(),
             Some(Command::Gradient(gradient)) => gradient.run(),
             Some(Command::Check(check)) => check.run(),
+            Some(Command::Function(function)) => function.run(),
+            Some(Command::Loss(loss)) => loss.run(),
             Some(Command::Devices(devices)) => devices.run(),
             Some(Command::Data(data)) => data.run(),
         };

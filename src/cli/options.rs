@@ -114,7 +114,6 @@ pub(super) struct PlotOptions {
     pub(super) theme: plot::Theme,
 }
 
-#[allow(dead_code)]
 impl PlotOptions {
     /// Refuses a file name that could never be written as a picture, before any work is done.
     ///

@@ -6,6 +6,8 @@ mod digits;
 mod gzip;
 pub mod idx;
 mod locate;
+pub mod npy;
+mod numbers;
 mod sampling;
 mod split;
 mod stream;
@@ -15,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 pub use locate::{FILES, data_folder};
+pub use numbers::read_csv;
 pub use sampling::{Sampler, Sampling};
 pub use split::Split;
 pub use stream::{BatchStream, Block};

@@ -1,6 +1,7 @@
 //! What people look at: progress while a run lasts, its log, tables and JSON when it is done.
 
 mod counter;
+pub mod formula_figures;
 mod log;
 mod numbers;
 mod output;

@@ -92,8 +92,8 @@ pub(super) const MOST_ANGLE: f64 = 1e6;
 /// `sin(x)` and `cos(x)` for `|x| <= MOST_ANGLE`.
 #[inline(always)]
 pub(super) fn sin_cos<F: Float>(x: f64) -> (f64, f64) {
-    // pi/2 in pieces of 33 bits: their products with the number of quarter turns are exact.
-    const QUARTER: [f64; 3] = [1.570_796_326_734_125_6, 6.077_100_506_303_966e-11, 2.022_266_248_711_166_5e-21];
+    // pi/2 in pieces, the first two of 33 bits: their products with the number of quarter turns are exact.
+    const QUARTER: [f64; 3] = [1.570_796_326_734_125_6, 6.077_100_506_303_966e-11, 2.022_266_248_795_950_6e-21];
     let turns = F::mul_add_wide(x, std::f64::consts::FRAC_2_PI, ROUND);
     let quadrant = turns.to_bits();
     let k = turns - ROUND;
