@@ -4,12 +4,14 @@
 //! Quotients are the literal ones, values at moved points subtracted. Of the program only what the moved variable
 //! reaches is computed again.
 
-use super::simd::{Float, vectorized};
+use std::sync::{Mutex, PoisonError};
+
+use super::simd::{Baseline, Float, vectorized};
 use super::wide_math;
 use crate::formula::{Binary, Node, Program, Unary};
 
-/// Points of a block: 2 KiB of float64 for each node of a program.
-const LANES: usize = 256;
+/// Points of a block: 1 KiB of float64 for each node of a program, twice over.
+const LANES: usize = 128;
 
 /// A number at each point of a block.
 type Block<T> = [T; LANES];
@@ -81,8 +83,9 @@ impl Lane for f32 {
         self.sqrt()
     }
 
+    /// Nobody asks for many points in float32 here: one version of the loops will do.
     fn pass(pass: &mut Pass<'_, Self>) {
-        pass_f32(pass);
+        body::<Baseline, Self>(pass);
     }
 }
 
@@ -104,15 +107,6 @@ vectorized! {
 #[inline(always)]
 fn pass_f64_body<F: Float>(pass: &mut Pass<'_, f64>) {
     body::<F, f64>(pass);
-}
-
-vectorized! {
-    fn pass_f32(pass: &mut Pass<'_, f32>) = pass_f32_body
-}
-
-#[inline(always)]
-fn pass_f32_body<F: Float>(pass: &mut Pass<'_, f32>) {
-    body::<F, f32>(pass);
 }
 
 #[inline(always)]
@@ -257,6 +251,11 @@ impl<'a, T: Lane> Room<'a, T> {
         &self.base[self.base.len() - 1]
     }
 
+    /// The values of a variable, if the program looks at it.
+    fn variable(&self, variable: usize) -> Option<&Block<T>> {
+        self.variable_nodes[variable].map(|node| &self.base[node])
+    }
+
     /// The values where a variable is elsewhere than [`Room::values`] found it; `None` where it does not matter.
     fn moved(&mut self, variable: usize, to: impl Fn(T) -> T) -> Option<(&Block<T>, &Block<T>)> {
         let node = self.variable_nodes[variable]?;
@@ -270,46 +269,72 @@ impl<'a, T: Lane> Room<'a, T> {
     }
 }
 
-/// Points a thread takes at a time, at least.
-const WORTH_SHARING: usize = 4 * LANES;
+/// Points that a thread takes at a time: some tens of microseconds' work at least.
+const PART: usize = 32 * LANES;
 
-/// Calls `work` for parts of `points` `[N, V]` and of `out` `[N, W]`, on so many threads. Every point's result depends on
-/// that point alone, so that the split shows in no bit.
-fn share<T: Lane>(
-    points: &[T],
-    variables: usize,
-    out: &mut [T],
-    width: usize,
+/// Results of some points: the values, and the quotients `[.., V]` or nothing.
+struct Part<'a, T> {
+    points: &'a [T],
+    values: &'a mut [T],
+    quotients: &'a mut [T],
+}
+
+/// Does every part, on so many threads; whoever is done takes the next one. Every point's result depends on that point
+/// alone, so that the split shows in no bit.
+fn share<'a, T: Lane>(
+    program: &Program,
+    points: &'a [T],
+    values: &'a mut [T],
+    quotients: &'a mut [T],
     threads: usize,
-    work: impl Fn(&[T], &mut [T]) + Sync,
+    work: impl Fn(&mut Room<'_, T>, Part<'a, T>) + Sync,
 ) {
-    let count = out.len() / width;
-    let part = count.div_ceil(threads.max(1)).next_multiple_of(LANES).max(WORTH_SHARING);
-    let mut parts = points.chunks(part * variables).zip(out.chunks_mut(part * width));
-    let Some((first_points, first_out)) = parts.next() else { return };
-    let work = &work;
-    std::thread::scope(|scope| {
-        for (points, out) in parts {
-            scope.spawn(move || work(points, out));
+    let variables = program.variables();
+    let has_quotients = !quotients.is_empty();
+    let mut left = Some(Part { points, values, quotients });
+    let parts = std::iter::from_fn(move || {
+        let all = left.take()?;
+        let count = all.values.len().min(PART);
+        let (points, more_points) = all.points.split_at(count * variables);
+        let (values, more_values) = all.values.split_at_mut(count);
+        let (quotients, more) = all.quotients.split_at_mut(if has_quotients { count * variables } else { 0 });
+        if !more_values.is_empty() {
+            left = Some(Part { points: more_points, values: more_values, quotients: more });
         }
-        work(first_points, first_out);
+        (count > 0).then_some(Part { points, values, quotients })
+    });
+    let threads = threads.min(points.len().div_ceil(PART * variables)).max(1);
+    let queue = Mutex::new(parts);
+    let (queue, work) = (&queue, &work);
+    let one_thread = move || {
+        let mut room = Room::new(program, has_quotients);
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(part) = next else { return };
+            work(&mut room, part);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(one_thread);
+        }
+        one_thread();
     });
 }
 
 /// The values of a program of `V` variables, one at least, at points `[N, V]`.
 pub(crate) fn values<T: Lane>(program: &Program, points: &[T], threads: usize) -> Vec<T> {
     let variables = program.variables();
-    let mut out = vec![T::default(); points.len() / variables];
-    share(points, variables, &mut out, 1, threads, |points, out| {
-        let mut room = Room::new(program, false);
-        for (points, out) in points.chunks(LANES * variables).zip(out.chunks_mut(LANES)) {
-            out.copy_from_slice(&room.values(points)[..out.len()]);
+    let mut values = vec![T::default(); points.len() / variables];
+    share(program, points, &mut values, &mut [], threads, |room, part| {
+        for (points, values) in part.points.chunks(LANES * variables).zip(part.values.chunks_mut(LANES)) {
+            values.copy_from_slice(&room.values(points)[..values.len()]);
         }
     });
-    out
+    values
 }
 
-/// The values and the difference quotients by every variable, `[N, 1 + V]`, at points `[N, V]`.
+/// The values `[N]` and the difference quotients by every variable, `[N, V]`, at points `[N, V]`.
 ///
 /// `stencil` are the points of the quotient, as multiples of `h` away from `x`, each with its weight: the quotient is
 /// `sum weight f(x + offset h) / h`. It is divided by the step that the type really takes; where that is none at all the
@@ -320,9 +345,8 @@ pub(crate) fn quotients<T: Lane>(
     stencil: &[(f64, f64)],
     step_size: f64,
     threads: usize,
-) -> Vec<T> {
+) -> (Vec<T>, Vec<T>) {
     let variables = program.variables();
-    let width = 1 + variables;
     let moves: Vec<(T, T)> = stencil
         .iter()
         .filter(|(offset, _)| *offset != 0.0)
@@ -330,16 +354,16 @@ pub(crate) fn quotients<T: Lane>(
         .collect();
     // Where the nearest point is a number of the type the others are too, nearly always.
     let nearest = stencil.iter().map(|(offset, _)| offset.abs()).filter(|&offset| offset > 0.0);
-    let nearest = T::narrow(nearest.fold(f64::INFINITY, f64::min));
-    let near = nearest * T::narrow(step_size);
-    let taken = move |x: T| ((x + near) - x) / nearest;
-    let mut out = vec![T::default(); points.len() / variables * width];
-    share(points, variables, &mut out, width, threads, |points, out| {
-        let mut room = Room::new(program, true);
-        for (points, out) in points.chunks(LANES * variables).zip(out.chunks_mut(LANES * width)) {
-            for (value, out) in room.values(points).iter().zip(out.chunks_exact_mut(width)) {
-                out[0] = *value;
-            }
+    let nearest = nearest.fold(f64::INFINITY, f64::min);
+    // Nearest points are a step or half of one away, so that the factor is exact.
+    let (near, factor) = (T::narrow(nearest * step_size), T::narrow(1.0 / nearest));
+    let taken = move |x: T| ((x + near) - x) * factor;
+    let mut values = vec![T::default(); points.len() / variables];
+    let mut quotients = vec![T::default(); points.len()];
+    share(program, points, &mut values, &mut quotients, threads, |room, part| {
+        let blocks = part.points.chunks(LANES * variables).zip(part.values.chunks_mut(LANES));
+        for ((points, values), quotients) in blocks.zip(part.quotients.chunks_mut(LANES * variables)) {
+            values.copy_from_slice(&room.values(points)[..values.len()]);
             for variable in 0..variables {
                 let mut sums = [T::default(); LANES];
                 for &(offset, weight) in &moves {
@@ -350,14 +374,18 @@ pub(crate) fn quotients<T: Lane>(
                         }
                     }
                 }
-                let steps = points.chunks_exact(variables).map(|point| taken(point[variable]));
-                for ((sum, step), out) in sums.iter().zip(steps).zip(out.chunks_exact_mut(width)) {
-                    out[1 + variable] = *sum / step;
+                if let Some(x) = room.variable(variable) {
+                    for lane in 0..LANES {
+                        sums[lane] = sums[lane] / taken(x[lane]);
+                    }
+                }
+                for (sum, quotients) in sums.iter().zip(quotients.chunks_exact_mut(variables)) {
+                    quotients[variable] = *sum;
                 }
             }
         }
     });
-    out
+    (values, quotients)
 }
 
 #[cfg(test)]
@@ -377,7 +405,7 @@ mod tests {
     #[test]
     fn blocks_are_what_single_numbers_are() {
         let f = Formula::parse(EVERYTHING).unwrap();
-        for count in [1, 7, LANES - 1, LANES, LANES + 1, 5_000] {
+        for count in [1, 7, LANES - 1, LANES, LANES + 1, PART + 3, 3 * PART] {
             let mut points = points(count);
             points[0] = 3e7;
             for threads in [1, 2, 3] {
@@ -407,8 +435,8 @@ mod tests {
         let h = 0.5;
         let got = quotients(f.program(), &points, &central, h, 2);
         let mut farthest: f64 = 0.0;
-        for (point, got) in points.chunks(2).zip(got.chunks(3)) {
-            assert!((got[0] - f.value(point)).abs() < 1e-12);
+        for ((point, value), got) in points.chunks(2).zip(&got.0).zip(got.1.chunks(2)) {
+            assert!((value - f.value(point)).abs() < 1e-12);
             for variable in 0..2 {
                 let moved = |s: f64| {
                     let mut point = point.to_vec();
@@ -416,7 +444,7 @@ mod tests {
                     f.value(&point)
                 };
                 let expected = (moved(h) - moved(-h)) / (2.0 * h);
-                assert!((got[1 + variable] - expected).abs() < 1e-12, "{point:?}: {got:?}, {expected}");
+                assert!((got[variable] - expected).abs() < 1e-12, "{point:?}: {got:?}, {expected}");
                 farthest = farthest.max((expected - f.derivative(point, variable)).abs());
             }
         }
@@ -428,9 +456,9 @@ mod tests {
     fn a_step_that_is_none_has_no_quotient() {
         let f = Formula::parse("x^2").unwrap();
         let central = [(1.0, 0.5), (-1.0, -0.5)];
-        assert!(quotients(f.program(), &[1e9_f32], &central, 1e-4, 1)[1].is_nan());
+        assert!(quotients(f.program(), &[1e9_f32], &central, 1e-4, 1).1[0].is_nan());
         // 100 + 1e-4 is not a float32: by the step that was taken the quotient is right all the same.
-        let got = quotients(f.program(), &[100.0_f32], &central, 0.01, 1)[1];
+        let got = quotients(f.program(), &[100.0_f32], &central, 0.01, 1).1[0];
         assert!((got - 200.0).abs() < 0.2, "{got}");
     }
 }

@@ -81,22 +81,21 @@ impl FormulaDevice<'_> {
         if !(h.is_normal() && h > 0.0) {
             return Err(Error::config(format!("a step size of {}: it must be a positive number", options.step_size)));
         }
-        let variables = formula.variables().len();
-        let mut found =
-            PointGradients { values: Vec::with_capacity(rows), gradients: Vec::with_capacity(rows * variables) };
+        let mut found = PointGradients::default();
         match self {
             Self::Cpu { threads } => {
                 let (program, stencil) = (formula.program(), options.difference.points());
                 let threads = threads_or_cores(*threads);
-                for row in formula_blocks::quotients(program, points, stencil, h, threads).chunks_exact(1 + variables) {
-                    found.values.push(row[0]);
-                    found.gradients.extend_from_slice(&row[1..]);
-                }
+                (found.values, found.gradients) = formula_blocks::quotients(program, points, stencil, h, threads);
             }
-            Self::Adapter(backend) => on_adapter(*backend, formula, points, Some(options), |row| {
-                found.values.push(row[0].into());
-                found.gradients.extend(row[1..].iter().copied().map(f64::from));
-            })?,
+            Self::Adapter(backend) => {
+                found.values.reserve(rows);
+                found.gradients.reserve(points.len());
+                on_adapter(*backend, formula, points, Some(options), |row| {
+                    found.values.push(row[0].into());
+                    found.gradients.extend(row[1..].iter().copied().map(f64::from));
+                })?;
+            }
         }
         Ok(found)
     }
