@@ -44,9 +44,9 @@ pub const BUILTINS: &[Builtin] = &[
 ];
 
 impl Builtin {
-    /// The one of this name.
+    /// The one of this name, in small or in capital letters.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
-        BUILTINS.iter().find(|builtin| builtin.name == name.trim())
+        BUILTINS.iter().find(|builtin| builtin.name.eq_ignore_ascii_case(name.trim()))
     }
 }

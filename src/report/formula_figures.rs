@@ -278,7 +278,7 @@ mod tests {
     fn descents(formula: &Formula, from: &[f64], rates: &[f64]) -> Vec<(f64, Descent)> {
         let run = |&learning_rate: &f64| {
             let options = DescentOptions { learning_rate, momentum: 0.0, steps: 30, points: PointOptions::default() };
-            (learning_rate, descend(&mut FormulaDevice::Cpu { threads: Some(1) }, formula, from, &options).unwrap())
+            (learning_rate, descend(&mut FormulaDevice::Cpu { threads: Some(1) }, formula, from, &options, &|| true).unwrap())
         };
         rates.iter().map(run).collect()
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::field::ranges;
 use super::values::{Point, Ranges, Rates, share, shown};
 use super::{FormulaOptions, check_plot, checked_point, place};
+use crate::cli::interrupt::Interrupt;
 use crate::cli::options::{OutputOptions, PlotOptions};
 use crate::cli::record::DeviceRecord;
 use crate::cli::{Failure, Outcome};
@@ -73,12 +74,13 @@ impl Descend {
         check_plot(&self.plot)?;
         let from = checked_point(&formula, "--from", &self.from.0)?;
         let range = ranges(&formula, self.range.as_ref(), self.function.builtin())?;
+        let interrupt = Interrupt::listen();
         let mut device = self.function.open(self.output.quiet)?;
         let mut descents = Vec::new();
         for &learning_rate in &self.learning_rate.0 {
             let points = self.function.points();
             let options = DescentOptions { learning_rate, momentum: self.momentum, steps: self.steps, points };
-            descents.push((learning_rate, descend(&mut device.formulas(), &formula, from, &options)?));
+            descents.push((learning_rate, descend(&mut device.formulas(), &formula, from, &options, &|| !interrupt.asked())?));
         }
         self.plot.save(|| formula_figures::descent(&formula, range.as_deref(), &descents))?;
         if self.output.json {

@@ -14,7 +14,7 @@ use super::record::DeviceRecord;
 use super::{Failure, Outcome, paths};
 use crate::backend::{self, Backend, OpenOptions};
 use crate::device::{DeviceKind, Selector};
-use crate::formula::{BUILTINS, Builtin, Formula};
+use crate::formula::{Builtin, Formula};
 use crate::gradient::Difference;
 use crate::gradient::formula::{FormulaDevice, PointGradients, PointOptions};
 use crate::{Error, Result, report};
@@ -93,7 +93,7 @@ impl FormulaOptions {
 
     /// The built-in function of that name, if it is one.
     fn builtin(&self) -> Option<&'static Builtin> {
-        BUILTINS.iter().find(|builtin| builtin.name == self.of.trim())
+        Builtin::named(&self.of)
     }
 
     fn points(&self) -> PointOptions {

@@ -1,7 +1,7 @@
 //! Gradient descent on a formula, `x = x - lr * gradient`, and what became of it.
 
 use super::eigen::eigen;
-use super::points::{FormulaDevice, PointOptions};
+use super::points::{FormulaDevice, PointByPoint, PointOptions};
 use crate::formula::Formula;
 use crate::gradient::function::{FunctionOptions, StepSize, hessian_vector_product};
 use crate::{Error, Result};
@@ -89,19 +89,29 @@ const LEVEL: f64 = 1e-5;
 /// Points of the way that are kept: between half as many and so many.
 const KEPT: usize = 4_096;
 
-/// Descends from a point.
+/// Descends from a point, as long as `goes_on` says so.
 ///
 /// # Errors
-/// [`Error::FunctionValue`] if the function is not finite at the start; what keeps a device from working.
+/// [`Error::FunctionValue`] if the function is not finite at the start; [`Error::Config`] if the start is no point of it;
+/// [`Error::Interrupted`]; what keeps a device from working.
 pub fn descend(
     device: &mut FormulaDevice<'_>,
     formula: &Formula,
     from: &[f64],
     options: &DescentOptions,
+    goes_on: &dyn Fn() -> bool,
 ) -> Result<Descent> {
+    if from.len() != formula.variables().len() {
+        let problem = format!("a start of {} numbers for {} variables", from.len(), formula.variables().len());
+        return Err(Error::config(problem));
+    }
     let bound = FAR * size(from).max(1.0);
-    let start = device.gradients(formula, from, &options.points)?;
-    let mut here = Place { x: from.to_vec(), value: start.values[0], gradient: start.gradients };
+    let mut device = PointByPoint::new(device, formula, &options.points)?;
+    let mut place = |x: Vec<f64>| {
+        let (value, gradient) = device.at(&x)?;
+        Ok::<_, Error>(Place { x, value, gradient })
+    };
+    let mut here = place(from.to_vec())?;
     if let Some(problem) = here.problem() {
         return Err(problem);
     }
@@ -110,6 +120,9 @@ pub fn descend(
     let mut steps = 0;
     let mut diverged = false;
     while steps < options.steps {
+        if !goes_on() {
+            return Err(Error::Interrupted);
+        }
         let mut x = here.x.clone();
         for ((x, velocity), gradient) in x.iter_mut().zip(&mut velocity).zip(&here.gradient) {
             *velocity = options.momentum * *velocity + gradient;
@@ -120,8 +133,7 @@ pub fn descend(
             diverged = true;
             break;
         }
-        let found = device.gradients(formula, &x, &options.points)?;
-        let next = Place { x, value: found.values[0], gradient: found.gradients };
+        let next = place(x)?;
         if next.problem().is_some() {
             diverged = true;
             break;
@@ -267,7 +279,7 @@ mod tests {
     fn run(text: &str, from: &[f64], learning_rate: f64, steps: u64, momentum: f64) -> Descent {
         let options = DescentOptions { learning_rate, momentum, steps, points: PointOptions::default() };
         let formula = Formula::parse(text).unwrap();
-        descend(&mut FormulaDevice::Cpu { threads: Some(1) }, &formula, from, &options).unwrap()
+        descend(&mut FormulaDevice::Cpu { threads: Some(1) }, &formula, from, &options, &|| true).unwrap()
     }
 
     #[test]
@@ -318,7 +330,11 @@ mod tests {
     fn a_start_outside_of_the_domain_is_an_error() {
         let options = DescentOptions { learning_rate: 0.1, momentum: 0.0, steps: 1, points: PointOptions::default() };
         let formula = Formula::parse("ln(x)").unwrap();
-        let error = descend(&mut FormulaDevice::Cpu { threads: None }, &formula, &[-1.0], &options);
+        let error = descend(&mut FormulaDevice::Cpu { threads: None }, &formula, &[-1.0], &options, &|| true);
         assert!(matches!(error, Err(Error::FunctionValue { .. })));
+        let stopped = descend(&mut FormulaDevice::Cpu { threads: None }, &formula, &[1.0], &options, &|| false);
+        assert!(matches!(stopped, Err(Error::Interrupted)));
+        let short = descend(&mut FormulaDevice::Cpu { threads: None }, &formula, &[], &options, &|| true);
+        assert!(matches!(short, Err(Error::Config { .. })));
     }
 }

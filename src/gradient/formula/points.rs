@@ -101,6 +101,55 @@ impl FormulaDevice<'_> {
     }
 }
 
+/// A device made ready for one point after the other.
+pub(super) struct PointByPoint<'a> {
+    formula: &'a Formula,
+    options: PointOptions,
+    /// Without one it is the CPU.
+    adapter: Option<(&'a mut dyn Backend, Kernel)>,
+}
+
+impl<'a> PointByPoint<'a> {
+    pub(super) fn new(
+        device: &'a mut FormulaDevice<'_>,
+        formula: &'a Formula,
+        options: &PointOptions,
+    ) -> Result<Self> {
+        // Checks the step.
+        device.gradients(formula, &[], options)?;
+        let adapter = match device {
+            FormulaDevice::Cpu { .. } => None,
+            FormulaDevice::Adapter(backend) => {
+                let kernel = Kernel::new(*backend, formula, 1, Some(options))?;
+                Some((&mut **backend as &mut dyn Backend, kernel))
+            }
+        };
+        Ok(Self { formula, options: *options, adapter })
+    }
+
+    /// The value and the gradient there.
+    pub(super) fn at(&mut self, point: &[f64]) -> Result<(f64, Vec<f64>)> {
+        match &mut self.adapter {
+            None => {
+                let found = FormulaDevice::Cpu { threads: Some(1) }.gradients(self.formula, point, &self.options)?;
+                Ok((found.values[0], found.gradients))
+            }
+            Some((backend, kernel)) => {
+                let found = kernel.run(*backend, point)?;
+                Ok((found[0].into(), found[1..].iter().copied().map(f64::from).collect()))
+            }
+        }
+    }
+}
+
+impl Drop for PointByPoint<'_> {
+    fn drop(&mut self) {
+        if let Some((backend, kernel)) = self.adapter.take() {
+            kernel.release(backend);
+        }
+    }
+}
+
 fn threads_or_cores(threads: Option<usize>) -> usize {
     threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get)).clamp(1, 256)
 }
