@@ -236,10 +236,8 @@ fn a_file_of_points_becomes_a_file_of_gradients() {
     npy::write(Path::new(&path("points.npy")), &[1_000_000, 2], &points).unwrap();
     for (device, _) in devices() {
         let out = path(&format!("{device}.npy"));
-        let found = json(
-            &["gradient", "--of", MANY, "--at-file", &path("points.npy"), "--out", &out, "--device", device],
-            0,
-        );
+        let found =
+            json(&["gradient", "--of", MANY, "--at-file", &path("points.npy"), "--out", &out, "--device", device], 0);
         assert_eq!((&found["points"], &found["not_finite"]), (&1_000_000.into(), &0.into()));
         let gradients = npy::read(Path::new(&out)).unwrap();
         assert_eq!(gradients.shape, [1_000_000, 2]);
@@ -268,7 +266,9 @@ fn a_file_of_points_becomes_a_file_of_gradients() {
 fn text_names_who_moved_and_who_stayed() {
     let shown = run(&["gradient", "--of", "x10 + x2^2*x1", "--at", "1,2,3"]);
     let lines: Vec<_> = text(&shown.stdout).lines().collect();
-    for (line, said) in [(3, ["df/dx1", "x1 = 1 by 0.0001", "x2 = 2, x10 = 3"]), (5, ["df/dx10", "x10 = 3 by", "x1 = 1, x2 = 2"])] {
+    for (line, said) in
+        [(3, ["df/dx1", "x1 = 1 by 0.0001", "x2 = 2, x10 = 3"]), (5, ["df/dx10", "x10 = 3 by", "x1 = 1, x2 = 2"])]
+    {
         assert!(said.iter().all(|said| lines[line].contains(said)), "{}", lines[line]);
     }
     let shown = run(&["differentiate", "--of", "sin(x)", "--at", "pi/3"]);

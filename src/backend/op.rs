@@ -642,6 +642,9 @@ pub const MAX_PAIRS: usize = 2;
 /// A formula at many points, `out[n, 0] = f(x[n])`, and its difference quotient by each variable,
 /// `out[n, 1 + v] = 1/h sum_pairs (plus C(multiple h) + minus C(-multiple h))`, where `C(s) = f(.., x[n, v] + s, ..) - f(x[n])`
 /// is made of changes and never of a difference of two values.
+///
+/// One thing still cancels: a denominator or a factor of which a move takes nearly all. Where a step makes it a thousandth
+/// of what it was, three digits are gone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Formula {
     /// f

@@ -139,8 +139,8 @@ impl LossOf {
                 return Err(Error::config_hint(problem, hint).into());
             }
         }
-        let loss = (!samples.targets.is_empty())
-            .then(|| found.per_sample.iter().sum::<f64>() / found.per_sample.len() as f64);
+        let loss =
+            (!samples.targets.is_empty()).then(|| found.per_sample.iter().sum::<f64>() / found.per_sample.len() as f64);
         if self.output.json {
             report::json(&Document {
                 command: "loss",
@@ -208,7 +208,8 @@ impl LossOf {
             Some(_) => Err(Failure::Failed(Error::config_hint(problem, hint))),
             None => Err(Failure::Usage(Error::config_hint(problem, hint))),
         };
-        let of = |sample: usize| if samples.outputs.len() == 1 { String::new() } else { format!(" of sample {sample}") };
+        let of =
+            |sample: usize| if samples.outputs.len() == 1 { String::new() } else { format!(" of sample {sample}") };
         let are_probabilities = !self.softmax && !self.raw;
         let mut strange_sums = Vec::new();
         for (sample, outputs) in samples.outputs.iter().enumerate() {
@@ -217,7 +218,8 @@ impl LossOf {
                     return refuse(format!("output {k}{} is {output}", of(sample)), "outputs are finite numbers");
                 }
                 if are_probabilities && *output < 0.0 {
-                    let hint = "probabilities are 0 or more; --softmax takes logits, --raw any outputs for the sum of squares";
+                    let hint =
+                        "probabilities are 0 or more; --softmax takes logits, --raw any outputs for the sum of squares";
                     return refuse(format!("output {k}{} is negative: {output}", of(sample)), hint);
                 }
             }
@@ -227,7 +229,9 @@ impl LossOf {
             }
         }
         for (sample, targets) in samples.targets.iter().enumerate() {
-            if let Some((k, target)) = targets.iter().enumerate().find(|(_, t)| !t.is_finite() || (**t < 0.0 && !self.raw)) {
+            if let Some((k, target)) =
+                targets.iter().enumerate().find(|(_, t)| !t.is_finite() || (**t < 0.0 && !self.raw))
+            {
                 return refuse(format!("target {k}{} is {target}", of(sample)), "one-hot targets are 0 and 1");
             }
         }
@@ -242,8 +246,11 @@ impl LossOf {
     }
 
     fn on_cpu(&self, samples: &Samples) -> Found {
-        let outputs: Vec<Vec<f64>> =
-            if self.softmax { samples.outputs.iter().map(|row| softmax(row)).collect() } else { samples.outputs.clone() };
+        let outputs: Vec<Vec<f64>> = if self.softmax {
+            samples.outputs.iter().map(|row| softmax(row)).collect()
+        } else {
+            samples.outputs.clone()
+        };
         let terms = self.terms(samples, &outputs);
         Found { per_sample: terms.iter().map(|row| row.iter().sum()).collect(), outputs, terms }
     }

@@ -36,7 +36,9 @@ impl Array {
 /// [`Error::Io`] when the system refuses; [`Error::Format`] for what is no such file, of another type, or cut off.
 pub fn read(path: &Path) -> Result<Array> {
     let mut bytes = Vec::new();
-    File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(|error| Error::io("read", path, error))?;
+    File::open(path)
+        .and_then(|mut file| file.read_to_end(&mut bytes))
+        .map_err(|error| Error::io("read", path, error))?;
     parse(&bytes).map_err(|Problem { offset, found, expected }| Error::Format {
         path: path.into(),
         offset: offset as u64,
@@ -112,8 +114,7 @@ pub fn write(path: &Path, shape: &[usize], values: &[f64]) -> Result<()> {
     let refuse = |error| Error::io("write", path, error);
     let lengths: Vec<_> = shape.iter().map(ToString::to_string).collect();
     let comma = if shape.len() == 1 { "," } else { "" };
-    let mut header =
-        format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({}{comma}), }}", lengths.join(", "));
+    let mut header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({}{comma}), }}", lengths.join(", "));
     // Magic, version and length take ten bytes; the data begin at a multiple of 64, behind a line's end.
     let padded = (header.len() + 11).next_multiple_of(64) - 11;
     header.extend(std::iter::repeat_n(' ', padded - header.len()));

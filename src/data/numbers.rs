@@ -62,7 +62,9 @@ mod tests {
     fn rows_are_read_and_headings_passed_over() {
         let rows = parse("\u{feff}a, b\n# a comment\n1, 2.5\r\n\n-3,1e-3").unwrap();
         assert_eq!(rows, [[1.0, 2.5], [-3.0, 1e-3]]);
-        for (text, at, said) in [("1,2\n3,x", 4, "line 2, column 2"), ("1,2\n3", 4, "1 numbers"), ("\n\n", 0, "no number")] {
+        for (text, at, said) in
+            [("1,2\n3,x", 4, "line 2, column 2"), ("1,2\n3", 4, "1 numbers"), ("\n\n", 0, "no number")]
+        {
             let (offset, found, _) = parse(text).unwrap_err();
             assert!(offset == at && found.contains(said), "{text:?}: {offset}, {found}");
         }

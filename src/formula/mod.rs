@@ -46,9 +46,7 @@ impl Formula {
     pub fn parse(text: &str) -> Result<Self> {
         let text = Builtin::named(text).map_or(text, |builtin| builtin.formula);
         match parse::parse(text) {
-            Ok((program, variables)) => {
-                Ok(Self { text: text.trim().into(), variables, program: Arc::new(program) })
-            }
+            Ok((program, variables)) => Ok(Self { text: text.trim().into(), variables, program: Arc::new(program) }),
             Err(parse::Problem { at, problem, hint }) => {
                 Err(Error::Formula { formula: text.into(), at, problem, hint })
             }
@@ -206,7 +204,10 @@ mod tests {
         let long = format!("{}+ $", "1".repeat(300));
         let error = Formula::parse(&long).unwrap_err().to_string();
         let lines: Vec<_> = error.lines().collect();
-        assert_eq!(lines[1].chars().position(|symbol| symbol == '$'), lines[2].chars().position(|symbol| symbol == '^'));
+        assert_eq!(
+            lines[1].chars().position(|symbol| symbol == '$'),
+            lines[2].chars().position(|symbol| symbol == '^')
+        );
     }
 
     /// Each of these would take a stack frame or more a character.
@@ -227,8 +228,27 @@ mod tests {
     #[test]
     fn derivatives_and_changes_are_those_of_the_values() {
         const FORMULAS: [&str; 22] = [
-            "x + y", "x - y", "x*y", "x/y", "x^y", "min(x, y)", "max(x, y)", "-x", "abs(x - y)", "sqrt(x*y)", "exp(x)",
-            "ln(x)", "sin(x)", "cos(x)", "tan(x)", "tanh(x)", "x^5", "x^-3", "2^x", "x^2.5", "exp(-x^2)*sin(3*y)",
+            "x + y",
+            "x - y",
+            "x*y",
+            "x/y",
+            "x^y",
+            "min(x, y)",
+            "max(x, y)",
+            "-x",
+            "abs(x - y)",
+            "sqrt(x*y)",
+            "exp(x)",
+            "ln(x)",
+            "sin(x)",
+            "cos(x)",
+            "tan(x)",
+            "tanh(x)",
+            "x^5",
+            "x^-3",
+            "2^x",
+            "x^2.5",
+            "exp(-x^2)*sin(3*y)",
             "himmelblau",
         ];
         for text in FORMULAS {
@@ -252,7 +272,10 @@ mod tests {
                     }
                     // Here a difference of values would have lost all its digits.
                     let tiny = f.change(point, variable, 1e-14) / 1e-14;
-                    assert!((tiny - derivative).abs() < 1e-11 * (1.0 + derivative.abs()), "{text}: {tiny}, {derivative}");
+                    assert!(
+                        (tiny - derivative).abs() < 1e-11 * (1.0 + derivative.abs()),
+                        "{text}: {tiny}, {derivative}"
+                    );
                 }
             }
         }

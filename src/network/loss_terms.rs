@@ -50,7 +50,8 @@ mod tests {
     #[test]
     fn softmax_does_not_overflow() {
         let y = softmax(&[1010.0, 1000.0, 990.0]);
-        for (got, expected) in y.iter().zip([0.999_954_600_070_331, 4.539_786_860_886_666e-5, 2.061_060_046_209_062e-9]) {
+        for (got, expected) in y.iter().zip([0.999_954_600_070_331, 4.539_786_860_886_666e-5, 2.061_060_046_209_062e-9])
+        {
             assert!((got / expected - 1.0).abs() < 1e-12, "{got}, {expected}");
         }
         assert!(log_softmax(&[1e4, 0.0])[1] == -1e4);

@@ -164,13 +164,7 @@ pub fn gradient(formula: &Formula, builtin: Option<&Builtin>, point: &[f64], gra
 
 /// A field of arrows `[x, y, dx, dy]` at `count` x `count` points, over contours.
 #[must_use]
-pub fn field(
-    formula: &Formula,
-    range: &[(f64, f64)],
-    count: usize,
-    arrows: &[[f64; 4]],
-    is_negative: bool,
-) -> Figure {
+pub fn field(formula: &Formula, range: &[(f64, f64)], count: usize, arrows: &[[f64; 4]], is_negative: bool) -> Figure {
     // More than these would touch each other.
     const MOST: usize = 25;
     let stride = count.div_ceil(MOST);
@@ -200,7 +194,8 @@ pub fn descent(formula: &Formula, range: Option<&[(f64, f64)]>, descents: &[(f64
     let mut panels = Vec::new();
     let way = |descent: &Descent, place: &dyn Fn(usize) -> (f64, f64), ends: &[(f64, f64)]| {
         let inside = |(x, y): (f64, f64)| {
-            let within = |value: f64, end: Option<&(f64, f64)>| end.is_none_or(|(from, to)| (*from..=*to).contains(&value));
+            let within =
+                |value: f64, end: Option<&(f64, f64)>| end.is_none_or(|(from, to)| (*from..=*to).contains(&value));
             if within(x, ends.first()) && within(y, ends.get(1)) { (x, y) } else { (f64::NAN, f64::NAN) }
         };
         let mut points: Vec<_> = (0..descent.path.len()).map(|index| inside(place(index))).collect();
@@ -278,7 +273,10 @@ mod tests {
     fn descents(formula: &Formula, from: &[f64], rates: &[f64]) -> Vec<(f64, Descent)> {
         let run = |&learning_rate: &f64| {
             let options = DescentOptions { learning_rate, momentum: 0.0, steps: 30, points: PointOptions::default() };
-            (learning_rate, descend(&mut FormulaDevice::Cpu { threads: Some(1) }, formula, from, &options, &|| true).unwrap())
+            (
+                learning_rate,
+                descend(&mut FormulaDevice::Cpu { threads: Some(1) }, formula, from, &options, &|| true).unwrap(),
+            )
         };
         rates.iter().map(run).collect()
     }

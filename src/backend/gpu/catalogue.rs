@@ -9,9 +9,10 @@ use super::DeviceClass;
 use super::dispatches;
 use crate::backend::op::{
     Activate, ActivationGradient, Advance, Argmax, BatchMatmul, ColumnSums, CountCorrect, CrossEntropy, CurveFeatures,
-    DirectionalGradient, Directions, Fill, Formula, Gather, LossDifferences, LossGradient, MAX_NODES, Matmul, Mean, Measure,
-    MovedAffine, OneHot, Op, Perturb, PreciseAffine, ProbeBehind, ProbeChunk, ProbeCurve, ProbeDifference, ProbeList,
-    ProbeSingle, ProbeThrough, ProbedLayer, QuotientPair, RowRange, Rule, Shift, Softmax, SumOfSquares, Targets, Update,
+    DirectionalGradient, Directions, Fill, Formula, Gather, LossDifferences, LossGradient, MAX_NODES, Matmul, Mean,
+    Measure, MovedAffine, OneHot, Op, Perturb, PreciseAffine, ProbeBehind, ProbeChunk, ProbeCurve, ProbeDifference,
+    ProbeList, ProbeSingle, ProbeThrough, ProbedLayer, QuotientPair, RowRange, Rule, Shift, Softmax, SumOfSquares,
+    Targets, Update,
 };
 use crate::backend::tensor::{BufferId, Bytes, Tensor, Words};
 use crate::formula::Formula as ParsedFormula;

@@ -12,7 +12,8 @@ const MOST_WORK: usize = 1 << 28;
 
 pub(super) fn dispatches(op: &Formula, _class: DeviceClass) -> Vec<Dispatch> {
     // Everything but the program's own function is the same for all formulas.
-    let source = [shader!("formula", "grid", "numerics", "formula_functions").as_ref(), &function(&op.program)].concat();
+    let source =
+        [shader!("formula", "grid", "numerics", "formula_functions").as_ref(), &function(&op.program)].concat();
     let quotients = op.out.columns - 1;
     let work = op.program.nodes().len() * (1 + quotients * op.pairs.len());
     let rows_each = (MOST_WORK / work).max(WORKGROUP as usize);
@@ -45,10 +46,9 @@ fn function(program: &Program) -> String {
     for (index, node) in program.nodes().iter().enumerate() {
         let (value, change) = match *node {
             Node::Constant(value) => (literal(value as f32), "vec2<f32>()".into()),
-            Node::Variable(variable) => (
-                format!("x[first + {variable}u]"),
-                format!("select(vec2<f32>(), s, moved == {variable}u)"),
-            ),
+            Node::Variable(variable) => {
+                (format!("x[first + {variable}u]"), format!("select(vec2<f32>(), s, moved == {variable}u)"))
+            }
             Node::Unary(operation, a) => unary(operation, index, a),
             Node::Binary(operation, a, b) => binary(operation, index, a, b),
         };

@@ -80,7 +80,10 @@ impl Descend {
         for &learning_rate in &self.learning_rate.0 {
             let points = self.function.points();
             let options = DescentOptions { learning_rate, momentum: self.momentum, steps: self.steps, points };
-            descents.push((learning_rate, descend(&mut device.formulas(), &formula, from, &options, &|| !interrupt.asked())?));
+            descents.push((
+                learning_rate,
+                descend(&mut device.formulas(), &formula, from, &options, &|| !interrupt.asked())?,
+            ));
         }
         self.plot.save(|| formula_figures::descent(&formula, range.as_deref(), &descents))?;
         if self.output.json {
@@ -103,7 +106,8 @@ impl Descend {
         match descents.iter().find(|(_, descent)| descent.verdict == Verdict::Diverged) {
             None => Ok(Outcome::Done),
             Some((rate, descent)) => {
-                let problem = format!("the descent diverges at step {} (learning rate {})", descent.steps + 1, shown(*rate));
+                let problem =
+                    format!("the descent diverges at step {} (learning rate {})", descent.steps + 1, shown(*rate));
                 Err(Failure::Failed(Error::config_hint(problem, "a smaller --learning-rate")))
             }
         }
@@ -137,7 +141,15 @@ fn text(formula: &Formula, from: &[f64], learning_rate: f64, descent: &Descent) 
     };
     let mut rows = vec![
         ("function", formula.text().to_string()),
-        ("descent", format!("from {}, learning rate {}, {} steps", place(formula, from), shown(learning_rate), count(descent.steps))),
+        (
+            "descent",
+            format!(
+                "from {}, learning rate {}, {} steps",
+                place(formula, from),
+                shown(learning_rate),
+                count(descent.steps)
+            ),
+        ),
         ("verdict", verdict.into()),
         ("x", place(formula, &descent.x)),
         ("value", shown(descent.value)),

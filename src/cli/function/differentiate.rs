@@ -137,7 +137,10 @@ impl Document {
         let best = |step: Option<f64>| step.map_or_else(|| "none".into(), |step| format!("{step:.1e}"));
         let about = pairs(&[
             ("function", format!("{} = {} at {}", self.of, shown(self.value), place(formula, &[self.at]))),
-            ("derivative", format!("{}, {} difference, h = {}", shown(self.derivative), self.difference, shown(self.step_size))),
+            (
+                "derivative",
+                format!("{}, {} difference, h = {}", shown(self.derivative), self.difference, shown(self.step_size)),
+            ),
             ("analytic", shown(self.analytic)),
             ("error", size(self.error)),
         ]);

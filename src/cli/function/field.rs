@@ -75,7 +75,8 @@ impl Field {
         let formula = self.function.formula()?;
         check_plot(&self.plot)?;
         if formula.variables().len() != 2 {
-            let problem = format!("{} has {}; a field is of two", formula.text(), plural(formula.variables().len(), "variable"));
+            let problem =
+                format!("{} has {}; a field is of two", formula.text(), plural(formula.variables().len(), "variable"));
             return Err(Failure::Usage(Error::config(problem)));
         }
         let range = ranges(&formula, self.range.as_ref(), self.function.builtin())?;
@@ -93,7 +94,8 @@ impl Field {
         });
         let vectors: Vec<_> = vectors.collect();
         self.plot.save(|| {
-            let arrows: Vec<_> = vectors.iter().map(|row| [row.at[0], row.at[1], row.vector[0], row.vector[1]]).collect();
+            let arrows: Vec<_> =
+                vectors.iter().map(|row| [row.at[0], row.at[1], row.vector[0], row.vector[1]]).collect();
             formula_figures::field(&formula, &range, self.grid.into(), &arrows, self.negative)
         })?;
         let document = Document {
@@ -127,7 +129,8 @@ impl Document {
             }
         };
         let ends = self.variables.iter().zip(&self.range);
-        let ends: Vec<_> = ends.map(|(name, (from, to))| format!("{name} from {} to {}", shown(*from), shown(*to))).collect();
+        let ends: Vec<_> =
+            ends.map(|(name, (from, to))| format!("{name} from {} to {}", shown(*from), shown(*to))).collect();
         let what = if self.negative { "negative gradients" } else { "gradients" };
         pairs(&[
             ("function", self.of.clone()),

@@ -160,7 +160,12 @@ impl Gradient {
         let variables = formula.variables().len();
         let array = npy::read(file)?;
         let Some(points) = array.rows_of(variables) else {
-            let problem = format!("{} is of shape {:?}, {} has {variables} variables", file.display(), array.shape, formula.text());
+            let problem = format!(
+                "{} is of shape {:?}, {} has {variables} variables",
+                file.display(),
+                array.shape,
+                formula.text()
+            );
             return Err(Error::config_hint(problem, format!("an array of [points, {variables}]")).into());
         };
         let mut device = self.function.open(self.output.quiet)?;
@@ -198,7 +203,8 @@ impl Gradient {
         if let Some(out) = &self.out {
             about.push(("gradients", out.display().to_string()));
         }
-        let more = if points > SHOWN { format!("... and {} more\n", count((points - SHOWN) as u64)) } else { String::new() };
+        let more =
+            if points > SHOWN { format!("... and {} more\n", count((points - SHOWN) as u64)) } else { String::new() };
         report::print(&format!("{}{more}\n{}", table([&names, "value", "gradient"], &rows), pairs(&about)))?;
         Ok(Outcome::Done)
     }

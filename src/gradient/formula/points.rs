@@ -52,9 +52,7 @@ impl FormulaDevice<'_> {
     pub fn values(&mut self, formula: &Formula, points: &[f64]) -> Result<Vec<f64>> {
         let rows = rows(formula, points)?;
         match self {
-            Self::Cpu { threads } => {
-                Ok(formula_blocks::values(formula.program(), points, threads_or_cores(*threads)))
-            }
+            Self::Cpu { threads } => Ok(formula_blocks::values(formula.program(), points, threads_or_cores(*threads))),
             Self::Adapter(backend) => {
                 let mut values = Vec::with_capacity(rows);
                 on_adapter(*backend, formula, points, None, |row| values.push(f64::from(row[0])))?;
@@ -67,12 +65,7 @@ impl FormulaDevice<'_> {
     ///
     /// # Errors
     /// As [`FormulaDevice::values`], and [`Error::Config`] if the step is not a positive number of the device's precision.
-    pub fn gradients(
-        &mut self,
-        formula: &Formula,
-        points: &[f64],
-        options: &PointOptions,
-    ) -> Result<PointGradients> {
+    pub fn gradients(&mut self, formula: &Formula, points: &[f64], options: &PointOptions) -> Result<PointGradients> {
         let rows = rows(formula, points)?;
         let h = match self {
             Self::Cpu { .. } => options.step_size,
@@ -110,11 +103,7 @@ pub(super) struct PointByPoint<'a> {
 }
 
 impl<'a> PointByPoint<'a> {
-    pub(super) fn new(
-        device: &'a mut FormulaDevice<'_>,
-        formula: &'a Formula,
-        options: &PointOptions,
-    ) -> Result<Self> {
+    pub(super) fn new(device: &'a mut FormulaDevice<'_>, formula: &'a Formula, options: &PointOptions) -> Result<Self> {
         // Checks the step.
         device.gradients(formula, &[], options)?;
         let adapter = match device {
@@ -184,12 +173,7 @@ struct Kernel {
 }
 
 impl Kernel {
-    fn new(
-        backend: &mut dyn Backend,
-        formula: &Formula,
-        rows: usize,
-        options: Option<&PointOptions>,
-    ) -> Result<Self> {
+    fn new(backend: &mut dyn Backend, formula: &Formula, rows: usize, options: Option<&PointOptions>) -> Result<Self> {
         let variables = formula.variables().len();
         let columns = if options.is_some() { 1 + variables } else { 1 };
         let x = backend.tensor(rows, variables, "points")?;
