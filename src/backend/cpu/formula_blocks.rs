@@ -162,8 +162,8 @@ fn binary<T: Lane>(operation: Binary, a: &Block<T>, b: &Block<T>, out: &mut Bloc
         Binary::Multiply => pairs(a, b, out, |a, b| a * b),
         Binary::Divide => pairs(a, b, out, |a, b| a / b),
         // Either is NaN where one operand is.
-        Binary::Minimum => pairs(a, b, out, |a, b| if a < b || a != a { a } else { b }),
-        Binary::Maximum => pairs(a, b, out, |a, b| if a > b || a != a { a } else { b }),
+        Binary::Minimum => pairs(a, b, out, |a, b| if a < b || a.wide().is_nan() { a } else { b }),
+        Binary::Maximum => pairs(a, b, out, |a, b| if a > b || a.wide().is_nan() { a } else { b }),
         Binary::Power => pairs(a, b, out, |a, b| T::narrow(a.wide().powf(b.wide()))),
     }
 }

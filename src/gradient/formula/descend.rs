@@ -128,8 +128,7 @@ pub fn descend(
             *velocity = options.momentum * *velocity + gradient;
             *x -= options.learning_rate * *velocity;
         }
-        // Also false for NaN.
-        if !(size(&x) <= bound) {
+        if size(&x) > bound || size(&x).is_nan() {
             diverged = true;
             break;
         }

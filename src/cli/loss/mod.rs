@@ -1,20 +1,22 @@
 //! `gpu-train loss`: how far outputs are from their targets, term by term.
 
-use std::path::{Path, PathBuf};
+mod samples;
+
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 
+use self::samples::Samples;
 use super::function::Device;
 use super::options::OutputOptions;
 use super::record::DeviceRecord;
 use super::values::not_negative;
 use super::{Failure, Outcome};
 use crate::backend::{Backend, CrossEntropy, Recording, Softmax, SumOfSquares, Targets};
-use crate::data::{npy, read_csv};
 use crate::device::Selector;
 use crate::network::{Loss, log_softmax, loss_terms, softmax};
-use crate::report::{self, count, pairs, significant, table};
+use crate::report::{self, count, pairs, table};
 use crate::{Error, Result};
 
 /// Below the help.
@@ -24,9 +26,6 @@ Examples:
   gpu-train loss --kind sum-of-squares --output 0.1,0.6,0.3 --target 0,1,0
   gpu-train loss --softmax --output 0.3,2.9,4.0
   gpu-train loss --batch outputs.csv          a row a sample: the outputs, and the class last";
-
-/// Probabilities may sum to 1 but for this: what decimals cut off.
-const SUM_TOLERANCE: f64 = 1e-3;
 
 /// Samples of a batch that are shown as text.
 const SHOWN: usize = 20;
@@ -82,14 +81,6 @@ impl std::str::FromStr for Numbers {
     }
 }
 
-/// Samples as they were given.
-struct Samples {
-    /// `[N][C]`, or logits.
-    outputs: Vec<Vec<f64>>,
-    /// `[N][C]`; empty where there are none.
-    targets: Vec<Vec<f64>>,
-}
-
 /// What was found.
 struct Found {
     /// `[N][C]`, behind the softmax.
@@ -120,12 +111,14 @@ impl LossOf {
             return Err(Failure::Usage(Error::config_hint(problem, "--kind sum-of-squares, or --softmax for logits")));
         }
         let samples = match (&self.outputs, &self.batch) {
-            (Some(outputs), _) => self.one_sample(&outputs.0).map_err(Failure::Usage)?,
-            (None, Some(file)) => self.batch_of(file)?,
+            (Some(outputs), _) => {
+                Samples::single(&outputs.0, self.target.as_ref(), self.softmax).map_err(Failure::Usage)?
+            }
+            (None, Some(file)) => Samples::batch(file, self.one_hot)?,
             // clap demands one of them.
             (None, None) => return Err(Failure::Usage(Error::config("--output or --batch says what"))),
         };
-        self.check(&samples)?;
+        samples.check(self.batch.is_some(), !self.softmax && !self.raw, self.raw)?;
         let Ok(selector) = self.device.parse::<Selector>();
         let mut device = Device::open(&selector, None, self.output.quiet)?;
         let found = match &mut device.adapter {
@@ -159,92 +152,6 @@ impl LossOf {
         Ok(Outcome::Done)
     }
 
-    fn one_sample(&self, outputs: &[f64]) -> Result<Samples> {
-        let classes = outputs.len();
-        let targets = match &self.target {
-            None if self.softmax => Vec::new(),
-            None => return Err(Error::config_hint("no target", "--target 2, or one-hot: --target 0,0,1")),
-            Some(Numbers(target)) => match target.as_slice() {
-                [class] => vec![one_hot(*class, classes).map_err(Error::config)?],
-                each if each.len() == classes => vec![each.to_vec()],
-                other => {
-                    let problem = format!("a target of {} numbers for {classes} outputs", other.len());
-                    return Err(Error::config_hint(problem, "the class alone, or a number for each output"));
-                }
-            },
-        };
-        Ok(Samples { outputs: vec![outputs.to_vec()], targets })
-    }
-
-    fn batch_of(&self, file: &Path) -> Result<Samples> {
-        let is_npy = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy"));
-        let rows = if is_npy { npy_rows(file)? } else { read_csv(file)? };
-        let refuse = |problem: String| {
-            let hint = "a row is the outputs and the class; with --one-hot, the outputs and as many targets";
-            Error::config_hint(format!("{}: {problem}", file.display()), hint)
-        };
-        let width = rows.first().map_or(0, Vec::len);
-        let classes = if self.one_hot { width / 2 } else { width.saturating_sub(1) };
-        if classes == 0 || (self.one_hot && width % 2 == 1) {
-            return Err(refuse(format!("rows of {width} numbers")));
-        }
-        let mut samples = Samples { outputs: Vec::new(), targets: Vec::new() };
-        for (sample, row) in rows.iter().enumerate() {
-            let (outputs, target) = row.split_at(classes);
-            samples.outputs.push(outputs.to_vec());
-            samples.targets.push(if self.one_hot {
-                target.to_vec()
-            } else {
-                one_hot(target[0], classes).map_err(|problem| refuse(format!("sample {sample}: {problem}")))?
-            });
-        }
-        Ok(samples)
-    }
-
-    /// Refuses what are no outputs or targets, and warns of what may be none.
-    fn check(&self, samples: &Samples) -> Result<(), Failure> {
-        let refuse = |problem: String, hint: &str| match self.batch {
-            // A file's content is no wrong usage.
-            Some(_) => Err(Failure::Failed(Error::config_hint(problem, hint))),
-            None => Err(Failure::Usage(Error::config_hint(problem, hint))),
-        };
-        let of =
-            |sample: usize| if samples.outputs.len() == 1 { String::new() } else { format!(" of sample {sample}") };
-        let are_probabilities = !self.softmax && !self.raw;
-        let mut strange_sums = Vec::new();
-        for (sample, outputs) in samples.outputs.iter().enumerate() {
-            for (k, output) in outputs.iter().enumerate() {
-                if !output.is_finite() {
-                    return refuse(format!("output {k}{} is {output}", of(sample)), "outputs are finite numbers");
-                }
-                if are_probabilities && *output < 0.0 {
-                    let hint =
-                        "probabilities are 0 or more; --softmax takes logits, --raw any outputs for the sum of squares";
-                    return refuse(format!("output {k}{} is negative: {output}", of(sample)), hint);
-                }
-            }
-            let sum: f64 = outputs.iter().sum();
-            if are_probabilities && (sum - 1.0).abs() > SUM_TOLERANCE {
-                strange_sums.push((sample, sum));
-            }
-        }
-        for (sample, targets) in samples.targets.iter().enumerate() {
-            if let Some((k, target)) =
-                targets.iter().enumerate().find(|(_, t)| !t.is_finite() || (**t < 0.0 && !self.raw))
-            {
-                return refuse(format!("target {k}{} is {target}", of(sample)), "one-hot targets are 0 and 1");
-            }
-        }
-        if let Some((sample, sum)) = strange_sums.first() {
-            let sum = significant(*sum);
-            report::warning(&match strange_sums.len() {
-                1 => format!("the outputs{} sum to {sum}, not to 1", of(*sample)),
-                many => format!("the outputs of {many} samples do not sum to 1: those of sample {sample} to {sum}"),
-            });
-        }
-        Ok(())
-    }
-
     fn on_cpu(&self, samples: &Samples) -> Found {
         let outputs: Vec<Vec<f64>> = if self.softmax {
             samples.outputs.iter().map(|row| softmax(row)).collect()
@@ -257,7 +164,7 @@ impl LossOf {
 
     /// The terms of each sample from its outputs.
     fn terms(&self, samples: &Samples, outputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
-        let from_logarithms = self.from_logarithms();
+        let from_logarithms = self.uses_logarithms();
         let row = |((outputs, given), targets): ((&Vec<f64>, &Vec<f64>), &Vec<f64>)| {
             if from_logarithms {
                 let logarithms = log_softmax(given);
@@ -269,7 +176,7 @@ impl LossOf {
     }
 
     /// Whether the cross entropy comes from the logarithms of the softmax and not from the softmax itself.
-    fn from_logarithms(&self) -> bool {
+    fn uses_logarithms(&self) -> bool {
         self.softmax && self.kind == Loss::CrossEntropy && self.epsilon == 0.0
     }
 
@@ -288,7 +195,7 @@ impl LossOf {
             let out = backend.tensor(rows, 1, "losses")?;
             let targets = Targets::OneHot(backend.tensor_from(&narrow(&samples.targets), rows, columns, "targets")?);
             match self.kind {
-                Loss::CrossEntropy if self.from_logarithms() => {
+                Loss::CrossEntropy if self.uses_logarithms() => {
                     let y = backend.tensor(rows, columns, "logarithms")?;
                     recording.push(Softmax { x: given, logarithm: true, out: y })?;
                     recording.push(CrossEntropy { y, logarithm: true, targets, epsilon: 0.0, out })?;
@@ -334,11 +241,11 @@ impl LossOf {
             }
             (targets, outputs) => {
                 let rows = outputs.iter().zip(targets).zip(&found.per_sample).enumerate().take(SHOWN);
-                let row = |(sample, ((outputs, targets), loss)): (usize, ((&Vec<f64>, &Vec<f64>), &f64))| {
+                let rows = rows.map(|(sample, ((outputs, targets), loss))| {
                     let class = targets.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(k, _)| k);
                     [sample.to_string(), class.to_string(), digits(outputs[class]), digits(*loss)]
-                };
-                text += &table(["sample", "class", "its output", "loss"], &rows.map(row).collect::<Vec<_>>());
+                });
+                text += &table(["sample", "class", "its output", "loss"], &rows.collect::<Vec<_>>());
                 if let Some(more) = outputs.len().checked_sub(SHOWN).filter(|more| *more > 0) {
                     text += &format!("... and {} more\n", count(more as u64));
                 }
@@ -346,7 +253,7 @@ impl LossOf {
         }
         if let Some(loss) = loss {
             let formula = match self.kind {
-                Loss::CrossEntropy if self.from_logarithms() => "-sum_k t_k log_softmax(a)_k".into(),
+                Loss::CrossEntropy if self.uses_logarithms() => "-sum_k t_k log_softmax(a)_k".into(),
                 Loss::CrossEntropy => format!("-sum_k t_k ln(y_k + {:?})", self.epsilon),
                 Loss::SumOfSquares => "1/2 sum_k (y_k - t_k)^2".into(),
             };
@@ -372,21 +279,5 @@ fn digits(value: f64) -> String {
         0.0 => "0".into(),
         size if (1e-4..1e9).contains(&size) => format!("{rounded}"),
         _ => format!("{rounded:e}"),
-    }
-}
-
-/// The row that is 1 at this class and 0 elsewhere.
-fn one_hot(class: f64, classes: usize) -> Result<Vec<f64>, String> {
-    if class.fract() != 0.0 || !(0.0..classes as f64).contains(&class) {
-        return Err(format!("there is no class {class}: the {classes} outputs are classes 0 to {}", classes - 1));
-    }
-    Ok((0..classes).map(|k| if k as f64 == class { 1.0 } else { 0.0 }).collect())
-}
-
-fn npy_rows(file: &Path) -> Result<Vec<Vec<f64>>> {
-    let array = npy::read(file)?;
-    match *array.shape {
-        [rows, columns] if rows > 0 && columns > 0 => Ok(array.values.chunks(columns).map(<[f64]>::to_vec).collect()),
-        _ => Err(Error::config(format!("{} is of shape {:?}, not of [samples, numbers]", file.display(), array.shape))),
     }
 }
