@@ -33,7 +33,7 @@ pub(in crate::cli) struct Gradient {
     #[arg(long, value_name = "POINTS.npy")]
     at_file: Option<PathBuf>,
     /// Write the gradients here, as .npy of float64, a row a point
-    #[arg(long, value_name = "FILE.npy", requires = "at_file", help_heading = "Files")]
+    #[arg(long, value_name = "FILE.npy", help_heading = "Files")]
     out: Option<PathBuf>,
     #[command(flatten)]
     plot: PlotOptions,
@@ -89,6 +89,13 @@ impl Gradient {
         let formula = self.function.formula()?;
         check_plot(&self.plot)?;
         if let Some(out) = &self.out {
+            if self.at_file.is_none() {
+                let problem = "--out writes the gradients at the points of a file";
+                return Err(Failure::Usage(Error::config_hint(
+                    problem,
+                    "--at-file POINTS.npy; --json prints one point's",
+                )));
+            }
             paths::check_writable(out)?;
         }
         match (&self.at, &self.at_file) {
