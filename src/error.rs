@@ -87,6 +87,19 @@ pub enum Error {
         hint: Option<String>,
     },
 
+    /// A formula that cannot be understood.
+    #[error("{problem}\n{}", crate::formula::marked(formula, *at))]
+    Formula {
+        /// The formula.
+        formula: String,
+        /// The byte at which the trouble begins.
+        at: usize,
+        /// What is wrong there.
+        problem: String,
+        /// What would be right.
+        hint: Option<String>,
+    },
+
     /// Operands of a kernel that do not fit together: a mistake in the calling program.
     #[error("{kernel}: {problem}")]
     Shape {
@@ -214,7 +227,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Dataset { hint, .. } | Self::Config { hint, .. } => hint.as_deref(),
+            Self::Dataset { hint, .. } | Self::Config { hint, .. } | Self::Formula { hint, .. } => hint.as_deref(),
             Self::MissingDataset { hint, .. } | Self::NoDevice { hint, .. } => Some(hint),
             Self::Limit { .. } | Self::OutOfMemory { .. } => {
                 Some("a smaller batch or --memory needs less; --device cpu has no such limit")

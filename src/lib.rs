@@ -26,6 +26,7 @@ pub mod data;
 pub mod device;
 mod error;
 mod files;
+pub mod formula;
 pub mod gradient;
 pub mod landscape;
 pub mod network;

@@ -125,7 +125,7 @@ fn filled<E: std::fmt::Display>(language: &str, written: Result<usize, E>) -> Re
 fn every_variant_is_valid_everywhere() {
     let mut wrong = Vec::new();
     for shader in shader_catalogue() {
-        if let Err(problem) = check(shader.source, &shader.constants) {
+        if let Err(problem) = check(&shader.source, &shader.constants) {
             wrong.push(format!("{} with {:?}: {problem}", shader.name, shader.constants));
         }
     }

@@ -1,6 +1,6 @@
 //! What each operation reads and writes, and whether its operands fit together.
 
-use super::op::{Directions, MAX_NODES, Op, ProbeChunk, ProbedLayer, Targets};
+use super::op::{Directions, MAX_NODES, MAX_PAIRS, Op, ProbeChunk, ProbedLayer, Targets};
 use super::tensor::{Span, Tensor, Words};
 use crate::network::Activation;
 use crate::{Error, Result};
@@ -294,6 +294,18 @@ impl Op {
                 check.directions(&op.directions, op.offset, op.out.len());
                 check.shape("the coefficients", op.coefficients, op.directions.count, 1);
                 check.reads(&[op.coefficients.span()]);
+                check.writes(&[op.out.span()]);
+            }
+            Self::Formula(op) => {
+                let variables = op.program.variables();
+                check.that(variables > 0, || "a formula without a variable".into());
+                check.that((1..=MAX_PAIRS).contains(&op.pairs.len()), || {
+                    format!("{} pairs of moves, of 1 to {MAX_PAIRS}", op.pairs.len())
+                });
+                check.shape("the points", op.x, op.out.rows, variables);
+                let columns = if op.out.columns == 1 { 1 } else { 1 + variables };
+                check.shape("the result", op.out, op.x.rows, columns);
+                check.reads(&[op.x.span()]);
                 check.writes(&[op.out.span()]);
             }
         }

@@ -2,7 +2,10 @@
 //!
 //! Sizes are called `N` (samples of the batch), `I` (inputs), `U` (units of the layer at hand), `C` (classes).
 
+use std::sync::Arc;
+
 use super::tensor::{Bytes, Tensor, Words};
+use crate::formula::Program;
 use crate::network::{Activation, OutputLoss};
 
 /// Draws a mini-batch out of bytes on the device: `inputs[n, i] = images[k, i] / 255`, `targets[n] = labels[k]`
@@ -622,6 +625,40 @@ pub struct DirectionalGradient {
     pub out: Tensor,
 }
 
+/// Two moves of a difference quotient and their weights: `plus f(x + multiple h) + minus f(x - multiple h)`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QuotientPair {
+    /// In steps.
+    pub multiple: f32,
+    /// The weight of the move up.
+    pub plus: f32,
+    /// The weight of the move down; where it is 0, no move down is looked at.
+    pub minus: f32,
+}
+
+/// Most pairs of moves of a quotient.
+pub const MAX_PAIRS: usize = 2;
+
+/// A formula at many points, `out[n, 0] = f(x[n])`, and its difference quotient by each variable,
+/// `out[n, 1 + v] = 1/h sum_pairs (plus C(multiple h) + minus C(-multiple h))`, where `C(s) = f(.., x[n, v] + s, ..) - f(x[n])`
+/// is made of changes and never of a difference of two values.
+///
+/// One thing still cancels: a denominator or a factor of which a move takes nearly all. Where a step makes it a thousandth
+/// of what it was, three digits are gone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Formula {
+    /// f
+    pub program: Arc<Program>,
+    /// `[N, V]`
+    pub x: Tensor,
+    /// `h`, which is taken exactly.
+    pub step_size: f32,
+    /// The quotient, [`MAX_PAIRS`] pairs at most.
+    pub pairs: Vec<QuotientPair>,
+    /// `[N, 1 + V]`, or `[N, 1]` where only values are wanted.
+    pub out: Tensor,
+}
+
 macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident => $label:literal),* $(,)?) => {
         /// One operation.
@@ -683,4 +720,5 @@ operations! {
     Shift => "shift",
     LossDifferences => "loss_differences",
     DirectionalGradient => "directional_gradient",
+    Formula => "formula",
 }

@@ -5,11 +5,13 @@ mod checkpoints;
 mod data;
 mod devices;
 mod evaluate;
+mod function;
 mod gradient;
 mod gradient_wgsl;
 mod interrupt;
 mod landscape;
 mod literal;
+mod loss;
 mod options;
 mod outputs;
 mod paths;
@@ -62,6 +64,11 @@ enum Command {
     Check(Box<check::Check>),
     /// Runs as one HTML page: curves, what went wrong, weights, gradients, side by side.
     Report(report::Report),
+    /// Formulas: derivatives, gradients, fields and descents.
+    #[command(subcommand)]
+    Function(Box<function::Function>),
+    /// The loss of outputs against targets, term by term.
+    Loss(loss::LossOf),
     /// List every adapter, and say which one `--device auto` takes and why.
     Devices(devices::Devices),
     /// What a data set holds.
@@ -107,6 +114,8 @@ impl Cli {
             Some(Command::Landscape(landscape)) => landscape.run(),
             Some(Command::Check(check)) => check.run(),
             Some(Command::Report(report)) => report.run(),
+            Some(Command::Function(function)) => function.run(),
+            Some(Command::Loss(loss)) => loss.run(),
             Some(Command::Devices(devices)) => devices.run(),
             Some(Command::Data(data)) => data.run(),
         };

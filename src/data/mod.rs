@@ -7,6 +7,8 @@ mod gzip;
 pub mod idx;
 pub mod image;
 mod locate;
+pub mod npy;
+mod numbers;
 mod sampling;
 mod split;
 mod stream;
@@ -17,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 pub use locate::{FILES, data_folder};
+pub use numbers::read_csv;
 pub use sampling::{Sampler, Sampling};
 pub use split::Split;
 pub use stream::{BatchStream, Block};

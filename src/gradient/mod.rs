@@ -11,6 +11,7 @@ mod difference;
 mod directional;
 mod estimate;
 mod exact;
+pub mod formula;
 mod forward;
 pub mod function;
 mod incremental;

@@ -3,11 +3,13 @@
 mod activation;
 mod initialization;
 mod loss;
+mod loss_terms;
 mod parameters;
 
 pub use activation::Activation;
 pub use initialization::Initialization;
 pub use loss::{Loss, OutputActivation, OutputLoss};
+pub use loss_terms::{log_softmax, loss_terms, softmax};
 pub use parameters::{LayerLayout, ParameterLayout, TensorLayout};
 
 use crate::{Error, Result};

@@ -4,6 +4,7 @@ mod blocks;
 mod counter;
 mod curves;
 mod findings;
+pub mod formula_figures;
 mod landscape;
 mod live;
 mod log;

@@ -5,6 +5,7 @@
 mod deep;
 mod directional;
 mod elements;
+mod formulas;
 mod losses;
 mod probes;
 mod products;
@@ -198,6 +199,16 @@ const MISTAKES: &[(&str, &str, Rewrite)] = &[
             let step_size = op.step_size * 1.01;
             Some(vec![gpu_train::backend::LossDifferences { step_size, ..*op }.into()])
         }
+        _ => None,
+    }),
+    ("formula", "a step larger by one in a hundred", |op| match op {
+        Op::Formula(op) => {
+            Some(vec![gpu_train::backend::Formula { step_size: op.step_size * 1.01, ..op.clone() }.into()])
+        }
+        _ => None,
+    }),
+    ("formula", "the derivative in place of the quotient", |op| match op {
+        Op::Formula(op) => Some(vec![gpu_train::backend::Formula { step_size: 1e-6, ..op.clone() }.into()]),
         _ => None,
     }),
     ("probe_list", "a tolerance ten times as large", |op| match op {

@@ -42,6 +42,7 @@ pub(crate) fn all_cases() -> Vec<Case> {
     crate::probes::add(&mut cases);
     crate::deep::add(&mut cases);
     crate::directional::add(&mut cases);
+    crate::formulas::add(&mut cases);
     cases.0
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod devices;
 pub(crate) mod directional_oracle;
 pub(crate) mod draw;
 pub(crate) mod faulty;
+pub(crate) mod formula_oracle;
 pub(crate) mod memory;
 pub(crate) mod network;
 pub(crate) mod oracle;

@@ -5,6 +5,7 @@ use gpu_train::network::{Activation, OutputLoss};
 
 use super::deep_oracle;
 use super::directional_oracle;
+use super::formula_oracle;
 use super::memory::Contents;
 use super::probe_oracle;
 use super::reference::{self, Factor};
@@ -72,6 +73,7 @@ pub(crate) fn outputs(op: &Op) -> Vec<Place> {
         Op::Shift(op) => vec![Floats(op.out)],
         Op::LossDifferences(op) => vec![Floats(op.out)],
         Op::DirectionalGradient(op) => vec![Floats(op.out)],
+        Op::Formula(op) => vec![Floats(op.out)],
     }
 }
 
@@ -80,6 +82,7 @@ pub(crate) fn outputs(op: &Op) -> Vec<Place> {
 pub(crate) fn expect(op: &Op, before: &Contents, after: &Contents) -> Vec<Expected> {
     let floats = |tensor: Tensor| before.floats(tensor);
     match op {
+        Op::Formula(op) => vec![formula_oracle::expect(op, &floats(op.x))],
         Op::Gather(op) => {
             let cursor = before.words(op.cursor)[0] as usize;
             let rows = &before.words(op.indices)[cursor * op.inputs.rows..(cursor + 1) * op.inputs.rows];

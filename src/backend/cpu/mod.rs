@@ -13,6 +13,8 @@ mod curve_features;
 mod directional_gradient;
 mod estimate;
 mod fill;
+mod formula;
+pub(crate) mod formula_blocks;
 mod gather;
 mod groups;
 mod lanes;
@@ -46,6 +48,7 @@ mod sum_of_squares;
 mod team;
 mod update;
 pub(crate) mod wide;
+mod wide_math;
 
 use std::collections::HashMap;
 
@@ -257,6 +260,7 @@ fn execute(op: &Op, view: &View<'_>, worker: &mut Worker<'_>) {
         Op::Shift(op) => shift::run(op, view, worker),
         Op::LossDifferences(op) => loss_differences::run(op, view, worker),
         Op::DirectionalGradient(op) => directional_gradient::run(op, view, worker),
+        Op::Formula(op) => formula::run(op, view, worker),
     }
 }
 

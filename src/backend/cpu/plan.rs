@@ -232,6 +232,7 @@ impl Task {
                 Op::Shift(op) => op.out.len(),
                 Op::LossDifferences(op) => op.logits.len() * FUNCTION,
                 Op::DirectionalGradient(op) => 4 * op.out.len() * op.coefficients.rows,
+                Op::Formula(op) => 2 * op.out.len() * op.program.nodes().len() * FUNCTION,
                 Op::ProbeBehind(op) => op.out.len() * FUNCTION,
                 Op::ProbeThrough(op) => op.x.len() * FUNCTION,
                 Op::ProbeDifference(op) => op.moves.len() * FUNCTION,

@@ -1,17 +1,21 @@
 //! Every shader with every set of constants that the engine gives it: found by asking the kernels themselves, for
 //! operations of every kind, so that no list has to be kept.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::kernel::Dispatch;
 use super::{DeviceClass, dispatches, probe_fused};
 use crate::backend::op::{
     Activate, ActivationGradient, Advance, Argmax, BatchMatmul, ColumnSums, CountCorrect, CrossEntropy, CurveFeatures,
-    DirectionalGradient, Directions, Fill, Gather, LossDifferences, LossGradient, MAX_NODES, Matmul, Mean, Measure,
-    MovedAffine, OneHot, Op, Perturb, PreciseAffine, ProbeBehind, ProbeChunk, ProbeCurve, ProbeDifference, ProbeList,
-    ProbeSingle, ProbeThrough, ProbedLayer, RowRange, Rule, Shift, Softmax, SumOfSquares, Targets, Update,
+    DirectionalGradient, Directions, Fill, Formula, Gather, LossDifferences, LossGradient, MAX_NODES, Matmul, Mean,
+    Measure, MovedAffine, OneHot, Op, Perturb, PreciseAffine, ProbeBehind, ProbeChunk, ProbeCurve, ProbeDifference,
+    ProbeList, ProbeSingle, ProbeThrough, ProbedLayer, QuotientPair, RowRange, Rule, Shift, Softmax, SumOfSquares,
+    Targets, Update,
 };
 use crate::backend::tensor::{BufferId, Bytes, Tensor, Words};
+use crate::formula::Formula as ParsedFormula;
 use crate::network::{Activation, OutputLoss};
 
 /// A shader with values for its constants.
@@ -20,7 +24,7 @@ pub struct ShaderVariant {
     /// The shader's name.
     pub name: &'static str,
     /// Its WGSL.
-    pub source: &'static str,
+    pub source: Cow<'static, str>,
     /// Its `override` constants.
     pub constants: Vec<(&'static str, f64)>,
 }
@@ -32,7 +36,7 @@ pub fn shader_catalogue() -> Vec<ShaderVariant> {
     let mut variants = Vec::new();
     let mut add = |dispatch: Dispatch| {
         let bits = dispatch.constants.iter().map(|&(name, value)| (name, value.to_bits()));
-        if seen.insert((dispatch.name, bits.collect::<Vec<_>>())) {
+        if seen.insert((dispatch.source.clone(), bits.collect::<Vec<_>>())) {
             let (name, source, constants) = (dispatch.name, dispatch.source, dispatch.constants);
             variants.push(ShaderVariant { name, source, constants });
         }
@@ -141,7 +145,23 @@ fn every_operation() -> Vec<Op> {
         ops.extend(deep_probes(activation, OUTPUTS[0]));
     }
     ops.extend(directional());
+    ops.extend(formulas());
     ops
+}
+
+/// A formula of everything that there is.
+const EVERYTHING: &str = "x + y - 3*x/y + x^y + min(x, y) + max(x, 1) - abs(-x) + sqrt(x) + exp(x) + ln(y) + sin(x) \
+                          + cos(x) + tan(x) + tanh(x) + 1e30*y + 1e300";
+
+/// A formula, with and without its quotients.
+fn formulas() -> Vec<Op> {
+    let everything = ParsedFormula::parse(EVERYTHING);
+    let pair = QuotientPair { multiple: 1.0, plus: 0.5, minus: -0.5 };
+    let op = |columns: usize| {
+        let program = Arc::clone(everything.as_ref().ok()?.program());
+        Some(Formula { program, x: tensor(3, 2), step_size: 1e-4, pairs: vec![pair], out: tensor(3, columns) }.into())
+    };
+    [1, 3].into_iter().filter_map(op).collect()
 }
 
 /// Every operation of gradients along random directions.

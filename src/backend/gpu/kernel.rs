@@ -1,6 +1,8 @@
 //! What a dispatch is, as data: one shader with its constants, the ranges it is given and the size of its grid.
 //! A kernel's own file turns an operation into one or more of these; nothing here or there touches a device.
 
+use std::borrow::Cow;
+
 use crate::backend::nodes::Nodes;
 use crate::backend::op::{ProbeChunk, ProbedLayer};
 use crate::backend::tensor::Span;
@@ -9,10 +11,10 @@ use crate::network::{Activation, OutputLoss};
 /// A shader's text: the named files of `shaders/lib`, then `shaders/NAME.wgsl`.
 macro_rules! shader {
     ($name:literal $(, $shared:literal)*) => {
-        concat!(
+        std::borrow::Cow::Borrowed(concat!(
             $(include_str!(concat!("../../../shaders/lib/", $shared, ".wgsl")),)*
             include_str!(concat!("../../../shaders/", $name, ".wgsl")),
-        )
+        ))
     };
 }
 pub(crate) use shader;
@@ -23,7 +25,7 @@ pub(crate) struct Dispatch {
     /// The shader, named for what it computes: `shaders/NAME.wgsl`.
     pub(crate) name: &'static str,
     /// Its text, shared functions already in front of it.
-    pub(crate) source: &'static str,
+    pub(crate) source: Cow<'static, str>,
     /// Values of its `override` constants.
     pub(crate) constants: Vec<(&'static str, f64)>,
     /// `@group(0) @binding(0..)`, in order.

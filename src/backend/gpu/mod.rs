@@ -24,6 +24,7 @@ mod cross_entropy;
 mod curve_features;
 mod directional_gradient;
 mod fill;
+mod formula;
 mod gather;
 mod loss_differences;
 mod loss_gradient;
@@ -223,5 +224,6 @@ fn dispatches(op: &Op, class: DeviceClass) -> Vec<Dispatch> {
         Op::Shift(op) => shift::dispatches(op, class),
         Op::LossDifferences(op) => loss_differences::dispatches(op, class),
         Op::DirectionalGradient(op) => directional_gradient::dispatches(op, class),
+        Op::Formula(op) => formula::dispatches(op, class),
     }
 }

@@ -1,6 +1,7 @@
 //! Compiled kernels and their bindings, each made once: pipelines by shader and constants, bind groups by what they
 //! bind, uniform parameters by their content.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -21,7 +22,7 @@ struct Signature {
 /// A shader with values for its constants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Variant {
-    source: &'static str,
+    source: Cow<'static, str>,
     constants: Vec<(&'static str, u64)>,
     signature: Signature,
 }
@@ -44,7 +45,7 @@ struct Layout {
 #[derive(Default)]
 pub(super) struct Pipelines {
     layouts: HashMap<Signature, Layout>,
-    modules: HashMap<&'static str, wgpu::ShaderModule>,
+    modules: HashMap<Cow<'static, str>, wgpu::ShaderModule>,
     pipelines: HashMap<Variant, wgpu::ComputePipeline>,
     groups: HashMap<Bound, wgpu::BindGroup>,
     parameters: HashMap<Vec<u32>, wgpu::Buffer>,
@@ -105,12 +106,12 @@ impl Pipelines {
     }
 
     fn prepare_module(&mut self, context: &Context, dispatch: &Dispatch) -> Result<()> {
-        if self.modules.contains_key(dispatch.source) {
+        if self.modules.contains_key(&dispatch.source) {
             return Ok(());
         }
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(dispatch.name),
-            source: wgpu::ShaderSource::Wgsl(dispatch.source.into()),
+            source: wgpu::ShaderSource::Wgsl(dispatch.source.clone()),
         };
         let action = || format!("reading the shader {}", dispatch.name);
         let module = context.create(action, || {
@@ -121,7 +122,7 @@ impl Pipelines {
             // checked, and to finite loops; the tests run every one of them with the checks on as well.
             unsafe { context.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
         })?;
-        self.modules.insert(dispatch.source, module);
+        self.modules.insert(dispatch.source.clone(), module);
         Ok(())
     }
 
@@ -129,7 +130,7 @@ impl Pipelines {
         let action = || format!("compiling {} {:?}", dispatch.name, dispatch.constants);
         let missing = || context.refused(&action(), "its layout or module is missing");
         let layout = self.layouts.get(&variant.signature).ok_or_else(missing)?;
-        let module = self.modules.get(dispatch.source).ok_or_else(missing)?;
+        let module = self.modules.get(&dispatch.source).ok_or_else(missing)?;
         context.create(action, || {
             context.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(&format!("gpu-train.{}", dispatch.name)),
@@ -226,7 +227,7 @@ impl Variant {
     fn of(dispatch: &Dispatch) -> Self {
         let written = dispatch.bindings.iter().map(|binding| matches!(binding, Binding::Write(_))).collect();
         Self {
-            source: dispatch.source,
+            source: dispatch.source.clone(),
             constants: dispatch.constants.iter().map(|&(name, value)| (name, value.to_bits())).collect(),
             signature: Signature { written, parameters: !dispatch.parameters.is_empty() },
         }
