@@ -63,18 +63,26 @@ fn loss_changes(probe: Probe, d: vec2<f32>) -> vec2<f32> {
         }
         return changes;
     }
-    let reference = select(probe.target_class, probe.reference, OUTPUT == 1u);
+    let reference = probe.reference;
     var sum = vec2<f32>(0.0);
     for (var k = 0u; k < probe.classes; k++) {
         // The reference's own term is expm1(0) = 0.
         sum += y[probe.y_row + k] * expm1_pair(logit_move_against(probe, d, k, reference));
     }
     if OUTPUT == 0u {
-        var changes = ln1p_pair(sum);
+        // -ln y_t grows by this; against the target the sum would come near -1 when a sample moves from wrong to right.
+        let growth = ln1p_pair(sum) + logit_move_against(probe, d, reference, probe.target_class);
         if probe.epsilon != 0.0 {
-            changes = -ln1p_pair(-probe.base.share * sum / (1.0 + sum));
+            // -ln1p(share expm1(-growth)) is growth - ln1p((1 - share) expm1(growth)); each has its cancellation. The
+            // exponential of more than 87 is no number, and no loss is larger.
+            let share = probe.base.share;
+            let rest = probe.epsilon / (y[probe.y_row + probe.target_class] + probe.epsilon);
+            let grows = vec2<bool>(share > 0.5) & (growth > vec2<f32>(0.0));
+            let exponent = min(select(-growth, growth, grows), vec2<f32>(87.0));
+            let factor = select(vec2<f32>(share), vec2<f32>(rest), grows);
+            return select(vec2<f32>(0.0), exponent, grows) - ln1p_pair(factor * expm1_pair(exponent));
         }
-        return changes;
+        return growth;
     }
     let inverse = 1.0 / (1.0 + sum);
     var changes = vec2<f32>(0.0);

@@ -139,12 +139,17 @@ pub(super) fn loss_change(output: OutputLoss, y: &[f64], moves: &[f64], target: 
     let others = || y.iter().zip(moves).enumerate().filter(|&(k, _)| k != target).map(|(_, pair)| pair);
     // y_t - 1, from the other probabilities.
     let miss = -others().map(|(y, _)| y).sum::<f64>();
+    // Of ln(sum_k y_k exp(D_k - D_t)), from the largest output: against it no sum comes near -1.
+    let reference = (0..y.len()).fold(0, |most, k| if y[k] > y[most] { k } else { most });
     let growth = || {
-        let farthest = others().fold(0.0, |most: f64, (_, moved)| most.max(moved - moves[target]));
-        if farthest < FAR {
-            return others().map(|(y, moved)| y * (moved - moves[target]).exp_m1()).sum::<f64>().ln_1p();
-        }
-        farthest + y.iter().zip(moves).map(|(y, moved)| y * (moved - moves[target] - farthest).exp()).sum::<f64>().ln()
+        let against = || y.iter().zip(moves).map(|(y, moved)| (y, moved - moves[reference]));
+        let farthest = against().fold(0.0, |most: f64, (_, moved)| most.max(moved));
+        let sum = if farthest < FAR {
+            against().map(|(y, moved)| y * moved.exp_m1()).sum::<f64>().ln_1p()
+        } else {
+            farthest + against().map(|(y, moved)| y * (moved - farthest).exp()).sum::<f64>().ln()
+        };
+        sum + (moves[reference] - moves[target])
     };
     match output {
         OutputLoss::CrossEntropy { epsilon: 0.0 } => growth(),

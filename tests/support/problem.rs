@@ -3,7 +3,7 @@
 use gpu_train::backend::Backend;
 use gpu_train::gradient::{
     BatchGradient, BatchSource, Difference, GradientOptions, Method, all_parameters, batch_gradient,
-    incremental_quotients, measured_gradient,
+    incremental_quotients, measured_gradient, rounding_estimates,
 };
 use gpu_train::network::{Activation, Architecture, Initialization, Network, OutputLoss};
 
@@ -81,12 +81,21 @@ impl Problem {
         Wanted { gradient, floor: 0.0 }
     }
 
-    /// Moves the parameters down the gradient of this very batch, in float64.
-    pub(crate) fn train(&mut self, steps: usize, learning_rate: f64) {
+    /// Moves the parameters down the gradient of this very batch, in float64, so many times; a step that leads upwards is
+    /// taken back, and the next ones are half as long.
+    pub(crate) fn train(&mut self, steps: usize, mut learning_rate: f64) {
         let (mut reference, inputs) = (Reference::of(&self.network), self.wide_inputs());
+        let mut loss = reference.loss(&inputs, &self.targets);
         for _ in 0..steps {
-            let gradient = reference.back_propagation(&inputs, &self.targets);
+            let (before, gradient) = (reference.parameters.clone(), reference.back_propagation(&inputs, &self.targets));
             reference.parameters.iter_mut().zip(gradient).for_each(|(p, g)| *p -= learning_rate * g);
+            let now = reference.loss(&inputs, &self.targets);
+            if now <= loss {
+                loss = now;
+            } else {
+                reference.parameters = before;
+                learning_rate *= 0.5;
+            }
         }
         self.network.parameters = reference.parameters.iter().map(|&p| p as f32).collect();
     }
@@ -112,12 +121,24 @@ impl Problem {
 
     /// The largest error of a tensor, as a share of its norm.
     pub(crate) fn largest_relative_error(&self, got: &[f32], wanted: &Wanted) -> f64 {
+        self.errors(got, wanted).into_iter().map(|(off, size)| off / size).fold(0.0, f64::max)
+    }
+
+    /// How far each tensor is off, and its norm.
+    pub(crate) fn errors(&self, got: &[f32], wanted: &Wanted) -> Vec<(f64, f64)> {
         let errors = self.network.layout.tensors().map(|tensor| {
             let expected = &wanted.gradient[tensor.range()];
             let off: Vec<f64> = got[tensor.range()].iter().zip(expected).map(|(g, e)| f64::from(*g) - e).collect();
-            norm(&off) / norm(expected)
+            (norm(&off), norm(expected))
         });
-        errors.fold(0.0, f64::max)
+        errors.collect()
+    }
+
+    /// What the library says that float32 may have lost of each tensor of a gradient.
+    pub(crate) fn rounding(&self, backend: &mut dyn Backend, options: GradientOptions, gradient: &[f32]) -> Vec<f64> {
+        let source = BatchSource::Floats { inputs: &self.inputs, targets: &self.targets };
+        rounding_estimates(backend, &self.network, &source, options, gradient)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
     /// The tensors that are farther than `tolerance`, as a share of their norm, each with its worst element.

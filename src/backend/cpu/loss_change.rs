@@ -319,6 +319,9 @@ impl<'a> Sample<'a> {
 
     #[inline(always)]
     fn cross_entropy<F: Float, const SHORT: bool>(&self, epsilon: f32, moves: &impl Moves) -> Lanes {
+        if !SHORT {
+            return self.far_cross_entropy::<F>(epsilon, moves);
+        }
         let sums = self.growths::<F, SHORT>(self.target, moves);
         let mut out = [0.0; LANES];
         if epsilon == 0.0 {
@@ -333,6 +336,31 @@ impl<'a> Sample<'a> {
             out[lane] = side(sums[1][lane]) - side(sums[0][lane]);
         }
         out
+    }
+
+    /// The same for moves that may lead a sample from wrong to right and back. `-ln y_t` grows by
+    /// `v = ln(1 + sum) + D_r - D_t`, with the likeliest class `r`: against the target the sum would come near -1. The loss
+    /// grows by `-ln1p(share expm1(-v))`, which is also `v - ln1p((1 - share) expm1(v))`; each has its cancellation.
+    #[inline(always)]
+    fn far_cross_entropy<F: Float>(&self, epsilon: f32, moves: &impl Moves) -> Lanes {
+        /// The exponential of more is no number of float32, and no loss is larger.
+        const MOST: f32 = 87.0;
+        let sums = self.growths::<F, false>(self.reference, moves);
+        let back = moves.against(self.reference, self.target);
+        let shared = self.y[self.target] + epsilon;
+        let (share, rest) = (self.y[self.target] / shared, epsilon / shared);
+        let mut changes = [[0.0; LANES]; 2];
+        for side in 0..2 {
+            for lane in 0..LANES {
+                let growth = math::ln1p::<F>(sums[side][lane]) + back[side][lane];
+                let grows = share > 0.5 && growth > 0.0;
+                let (base, factor) = if grows { (growth, rest) } else { (0.0, share) };
+                let exponent = if grows { growth } else { -growth };
+                let with_epsilon = base.min(MOST) - math::ln1p::<F>(factor * math::expm1::<F>(exponent.min(MOST)));
+                changes[side][lane] = if epsilon == 0.0 { growth } else { with_epsilon };
+            }
+        }
+        minus(&changes)
     }
 
     #[inline(always)]

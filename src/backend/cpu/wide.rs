@@ -136,12 +136,20 @@ fn losses_body<F: Float>(output: OutputLoss, y: &[f64], moves: &[Together], targ
         *out = changes;
         return;
     }
-    // The loss -ln y_t changes by ln(1 + sum over the other classes of y_k expm1(moves_k - moves_t)).
-    let (reference, mut sums, mut others) = (moves[target], [0.0; TOGETHER], 0.0);
-    for (class, (&y, moves)) in y.iter().zip(moves).enumerate() {
-        if class != target {
-            let grown = expm1::<F>(&less(moves, &reference));
+    // The loss -ln y_t changes by ln(1 + sum over the other classes of y_k expm1(D_k - D_r)) + D_r - D_t, with the largest
+    // output's class r: against it no sum comes near -1.
+    let mut class = 0;
+    for other in 1..y.len() {
+        class = if y[other] > y[class] { other } else { class };
+    }
+    let (reference, to_target) = (moves[class], moves[target]);
+    let (mut sums, mut others) = ([0.0; TOGETHER], 0.0);
+    for (other, (&y, moves)) in y.iter().zip(moves).enumerate() {
+        if other != target {
             others += y;
+        }
+        if other != class {
+            let grown = expm1::<F>(&less(moves, &reference));
             for lane in 0..TOGETHER {
                 sums[lane] = F::mul_add_wide(y, grown[lane], sums[lane]);
             }
@@ -152,6 +160,7 @@ fn losses_body<F: Float>(output: OutputLoss, y: &[f64], moves: &[Together], targ
         if sums[lane] > FAR {
             growth[lane] = far_growth(y, moves, lane, reference[lane]);
         }
+        growth[lane] += reference[lane] - to_target[lane];
     }
     match output {
         OutputLoss::CrossEntropy { epsilon: 0.0 } => changes = growth,
@@ -168,7 +177,7 @@ fn losses_body<F: Float>(output: OutputLoss, y: &[f64], moves: &[Together], targ
             for (class, (&y, moves)) in y.iter().zip(moves).enumerate() {
                 // y_t - 1, from the other probabilities.
                 let miss = if class == target { -others } else { y };
-                let grown = expm1::<F>(&less(&less(moves, &reference), &growth));
+                let grown = expm1::<F>(&less(&less(moves, &to_target), &growth));
                 for lane in 0..TOGETHER {
                     let change = y * grown[lane];
                     changes[lane] += change * F::mul_add_wide(0.5, change, miss);
