@@ -156,13 +156,15 @@ fn the_chosen_step_balances_truncation_and_rounding() {
             let at = |backend: &mut dyn Backend, tensor: usize, step_size: f32| {
                 problem.estimated(backend, GradientOptions { step_size, ..options }).1[tensor]
             };
+            // Twice the ten that estimates may be larger than errors: both of them are measured, and noisy.
+            const TOO_LARGE: f32 = 20.0;
             for pair in 0..steps.len() / 2 {
                 let chosen: Vec<_> = [2 * pair, 2 * pair + 1].map(|tensor| at(backend, tensor, steps[2 * pair])).into();
                 let larger: Vec<_> =
-                    [2 * pair, 2 * pair + 1].map(|tensor| at(backend, tensor, 10.0 * steps[2 * pair])).into();
+                    [2 * pair, 2 * pair + 1].map(|tensor| at(backend, tensor, TOO_LARGE * steps[2 * pair])).into();
                 let name = format!("{difference:?}, {}: {steps:?}: {chosen:?}, {larger:?}", problem.name);
                 assert!(chosen.iter().all(|error| error.truncation < error.rounding), "{name}");
-                // A tenfold step is too large for one of the two, unless it is a parabola's, or none above 0.1 is chosen.
+                // A step so much larger is too large for one of the two, unless it is a parabola's, or none above 0.1 is chosen.
                 let parabola = problem.network.architecture.output == OutputLoss::SumOfSquares && pair > 0;
                 let too_large = larger.iter().any(|error| error.truncation > error.rounding);
                 assert!(too_large || steps[2 * pair] == 0.1 || parabola, "{name}");

@@ -375,8 +375,9 @@ fn faulty_devices_do_not_pass() {
         Op::Matmul(op) if op.bias.is_some() => Some(vec![Matmul { bias: None, ..*op }.into()]),
         _ => None,
     };
-    let mut faults = vec![Fault::Rewritten(without_bias)];
-    for kernel in ["matmul", "activate", "softmax", "probe_curve", "curve_features"] {
+    // The largest of the softmax, which the other fault would spoil, is not read: changes are taken against it.
+    let mut faults = vec![Fault::Rewritten(without_bias), Fault::Zeros("softmax")];
+    for kernel in ["matmul", "activate", "probe_curve", "curve_features"] {
         faults.extend([Fault::Perturbed(kernel), Fault::Zeros(kernel)]);
     }
     for (index, fault) in faults.into_iter().enumerate() {
