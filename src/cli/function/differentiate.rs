@@ -135,7 +135,8 @@ impl Document {
         let headings =
             ["h", "truncation", "rounding, float32", "error, float32", "rounding, float64", "error, float64"];
         let rows = table(headings, &rows.collect::<Vec<_>>());
-        let best = |step: Option<f64>| step.map_or_else(|| "none".into(), |step| format!("{step:.1e}").replace(".0e", "e"));
+        let best =
+            |step: Option<f64>| step.map_or_else(|| "none".into(), |step| format!("{step:.1e}").replace(".0e", "e"));
         let about = pairs(&[
             ("function", format!("{} = {} at {}", self.of, shown(self.value), place(formula, &[self.at]))),
             (
