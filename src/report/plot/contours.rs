@@ -51,7 +51,7 @@ fn path_entry(name: &str, look: lines::Look) -> (&str, Color, Mark, f64) {
 }
 
 /// The values at which one band ends and the next begins, rising, with what they are called.
-fn levels(contours: &Contours) -> Vec<f64> {
+pub(super) fn levels(contours: &Contours) -> Vec<f64> {
     let finite = || contours.values.iter().copied().filter(|value| value.is_finite());
     let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
     let range = high - low;
@@ -72,7 +72,7 @@ fn levels(contours: &Contours) -> Vec<f64> {
 }
 
 /// The colour of the band below the level with this number, of so many levels.
-fn band(palette: &Palette, index: usize, levels: usize) -> Color {
+pub(super) fn band(palette: &Palette, index: usize, levels: usize) -> Color {
     palette.height((index as f64 + 0.5) / (levels as f64 + 1.0))
 }
 

@@ -17,6 +17,8 @@ pub enum Panel {
     Lines(Lines),
     /// A function of two variables, with what lies or moves on it.
     Contours(Contours),
+    /// The same as a surface in space, seen from above a corner; without arrows.
+    Surface(Contours),
     /// Counts by row and column, such as a confusion matrix.
     Matrix(Matrix),
     /// Small images beside each other.
