@@ -102,13 +102,7 @@ pub fn derivative(formula: &Formula, x: f64, slope: f64, rows: &[SweepRow]) -> F
 /// Contours of a function of two variables.
 fn contours(formula: &Formula, range: &[(f64, f64)], arrows: Vec<[f64; 4]>, paths: Vec<Series>) -> Contours {
     let values = values(formula, &grid(range, CONTOURS));
-    let mut finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-    finite.sort_by(f64::total_cmp);
-    // Where most of the ground is far below the peaks, equal differences would show the peaks alone.
-    let logarithmic = match (finite.first(), finite.get(finite.len() / 2), finite.last()) {
-        (Some(least), Some(middle), Some(most)) => most - least > 8.0 * (middle - least),
-        _ => false,
-    };
+    let logarithmic = Contours::peaked(&values);
     let names = formula.variables();
     Contours {
         x: axis(&names[0], Some(range[0])),

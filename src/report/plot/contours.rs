@@ -71,8 +71,19 @@ pub(super) fn levels(contours: &Contours) -> Vec<f64> {
     }
 }
 
+/// The colour of a value on its way from one band to the next.
+pub(super) fn between(palette: &Palette, levels: &[f64], value: f64) -> Color {
+    let above = levels.partition_point(|&level| level < value);
+    let part = match (above.checked_sub(1).map(|below| levels[below]), levels.get(above)) {
+        (Some(low), Some(high)) => (value - low) / (high - low),
+        // Outside of them a band ends where the values do.
+        _ => 0.5,
+    };
+    palette.height((above as f64 + part) / (levels.len() as f64 + 1.0))
+}
+
 /// The colour of the band below the level with this number, of so many levels.
-pub(super) fn band(palette: &Palette, index: usize, levels: usize) -> Color {
+fn band(palette: &Palette, index: usize, levels: usize) -> Color {
     palette.height((index as f64 + 0.5) / (levels as f64 + 1.0))
 }
 
@@ -187,11 +198,16 @@ fn bar(scene: &mut Scene, palette: &Palette, contours: &Contours, levels: &[f64]
         [first, .., last] => ((levels[1] - first).abs(), first.abs().max(last.abs())),
         _ => (0.0, 0.0),
     };
-    let mut widest: f64 = 0.0;
+    let (mut widest, mut before): (f64, _) = (0.0, String::new());
     for (index, &level) in levels.iter().enumerate().filter(|(index, _)| index.is_multiple_of(every)) {
         let label =
             if contours.logarithmic || step == 0.0 { scale::short(level) } else { scale::label(level, step, largest) };
         let y = top + height - (index + 1) as f64 * each;
+        // Levels just above the smallest value may differ in no digit that is shown.
+        if label == before {
+            continue;
+        }
+        before.clone_from(&label);
         scene.rule((left + width, y), (left + width + 4.0, y), 1.0, palette.axis);
         widest = widest.max(font::width(&label, SMALL));
         scene.text(label, (left + width + 7.0, y + 0.36 * SMALL), Anchor::Start, SMALL, palette.soft);

@@ -99,6 +99,19 @@ pub struct Contours {
     pub paths: Vec<Series>,
 }
 
+impl Contours {
+    /// Whether most of the ground is so far below the peaks that equal differences would show the peaks alone.
+    #[must_use]
+    pub fn peaked(values: &[f64]) -> bool {
+        let mut finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+        finite.sort_by(f64::total_cmp);
+        match (finite.first(), finite.get(finite.len() / 2), finite.last()) {
+            (Some(least), Some(middle), Some(most)) => most - least > 8.0 * (middle - least),
+            _ => false,
+        }
+    }
+}
+
 /// Counts by row and column, each in its cell, coloured by (the root of) its share of the row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {

@@ -145,23 +145,31 @@ impl View {
         ];
         for (axis, from, to, side, anchor) in ground {
             let scale = Scale::new(axis, [].into_iter(), 0.0).between(0.0, 1.0);
+            let mut widest = 0.0_f64;
             for tick in scale.ticks((length(from, to) / 55.0) as usize) {
                 let Some(share) = scale.place(tick.value).filter(|_| !tick.label.is_empty()) else { continue };
                 let (x, y) = self.place([0, 1, 2].map(|i: usize| from[i] + share * (to[i] - from[i])));
+                widest = widest.max(font::width(&tick.label, SMALL));
                 scene.rule((x, y), (x + 4.0 * side, y + 4.0), 1.0, palette.axis);
                 scene.text(tick.label, (x + 6.0 * side, y + 5.0 + SMALL), anchor, SMALL, palette.soft);
             }
-        }
-        for (axis, side) in [(&contours.x, -1.0), (&contours.y, 1.0)] {
-            let label = font::cut(&axis.label, LABEL, width / 2.0 - 20.0);
-            let place = (left + width / 2.0 + side * width / 4.0, self.bottom + BELOW - 8.0);
-            scene.text(label, place, Anchor::Middle, LABEL, palette.text);
+            // Beside the middle of its edge, or where that is too narrow below all.
+            let middle = self.place([0, 1, 2].map(|i: usize| f64::midpoint(from[i], to[i])));
+            let beside = (middle.0 + side * (16.0 + widest), middle.1 + 42.0);
+            let room = if side < 0.0 { beside.0 - left } else { left + width - beside.0 };
+            if font::width(&axis.label, LABEL) <= room {
+                scene.text(axis.label.clone(), beside, anchor, LABEL, palette.text);
+            } else {
+                let label = font::cut(&axis.label, LABEL, width / 2.0 - 20.0);
+                let place = (left + width / 2.0 + side * width / 4.0, self.bottom + BELOW - 8.0);
+                scene.text(label, place, Anchor::Middle, LABEL, palette.text);
+            }
         }
         let (foot, head) = ([-0.5, -0.5, 0.0], [-0.5, -0.5, HEIGHT]);
         let heights = Axis { label: String::new(), logarithmic: false, range: Some((surface.low, surface.high)) };
         let scale = Scale::new(&heights, [].into_iter(), 0.0).between(0.0, 1.0);
         let (mut widest, at) = (0.0_f64, self.place(foot));
-        for tick in scale.ticks((length(foot, head) / 42.0) as usize) {
+        for tick in scale.ticks((length(foot, head) / 30.0) as usize) {
             let Some(share) = scale.place(tick.value) else { continue };
             let (x, y) = self.place([-0.5, -0.5, share * HEIGHT]);
             scene.rule((x - 5.0, y), (x, y), 1.0, palette.axis);
@@ -304,8 +312,7 @@ impl Surface {
                 if corners.iter().all(|corner| corner[2].is_finite()) {
                     let value = corners.iter().map(|corner| corner[2]).sum::<f64>() / 4.0 / HEIGHT;
                     let value = self.low + value * (self.high - self.low);
-                    let band = levels.partition_point(|&level| level < value);
-                    let color = shaded(contours::band(palette, band, levels.len()), &corners);
+                    let color = shaded(contours::between(palette, levels, value), &corners);
                     let places = corners.map(|corner| view.place(corner));
                     scene.polygon(places.to_vec(), color);
                     // The edges towards the eye: the others belong to the cells behind.
@@ -334,7 +341,7 @@ fn shaded(color: Color, corners: &[Place; 4]) -> Color {
     if lit > light[2] {
         mix(color, [255; 3], 0.9 * (lit - light[2]))
     } else {
-        mix(color, [0; 3], 0.55 * (light[2] - lit))
+        mix(color, [0; 3], 0.42 * (light[2] - lit))
     }
 }
 
