@@ -71,14 +71,12 @@ pub(super) fn levels(contours: &Contours) -> Vec<f64> {
     }
 }
 
-/// The colour of a value on its way from one band to the next.
-pub(super) fn between(palette: &Palette, levels: &[f64], value: f64) -> Color {
+/// The colour of a value between the ends of all, on its way from one band to the next.
+pub(super) fn between(palette: &Palette, levels: &[f64], (low, high): (f64, f64), value: f64) -> Color {
     let above = levels.partition_point(|&level| level < value);
-    let part = match (above.checked_sub(1).map(|below| levels[below]), levels.get(above)) {
-        (Some(low), Some(high)) => (value - low) / (high - low),
-        // Outside of them a band ends where the values do.
-        _ => 0.5,
-    };
+    let from = above.checked_sub(1).map_or(low, |below| levels[below]);
+    let to = levels.get(above).copied().unwrap_or(high);
+    let part = if from < to { (value - from) / (to - from) } else { 0.5 };
     palette.height((above as f64 + part) / (levels.len() as f64 + 1.0))
 }
 

@@ -312,7 +312,7 @@ impl Surface {
                 if corners.iter().all(|corner| corner[2].is_finite()) {
                     let value = corners.iter().map(|corner| corner[2]).sum::<f64>() / 4.0 / HEIGHT;
                     let value = self.low + value * (self.high - self.low);
-                    let color = shaded(contours::between(palette, levels, value), &corners);
+                    let color = shaded(contours::between(palette, levels, (self.low, self.high), value), &corners);
                     let places = corners.map(|corner| view.place(corner));
                     scene.polygon(places.to_vec(), color);
                     // The edges towards the eye: the others belong to the cells behind.
@@ -320,9 +320,7 @@ impl Surface {
                     scene.line(edges, 0.5, mix(color, palette.text, 0.22));
                 }
                 for &(index, from, to) in &over[row * columns + column] {
-                    let ends = vec![view.place(from), view.place(to)];
-                    scene.line(ends.clone(), 4.0, palette.ground);
-                    scene.line(ends, 2.2, looks[index].color);
+                    scene.line(vec![view.place(from), view.place(to)], 2.6, looks[index].color);
                 }
             }
         }
