@@ -254,7 +254,7 @@ impl Surface {
         let part = |at: f64, count: usize| {
             let at = (at + 0.5) * (count - 1) as f64;
             let cell = (at as usize).min(count - 2);
-            (-1e-9..=(count - 1) as f64 + 1e-9).contains(&at).then(|| (cell, at - cell as f64))
+            (-1e-9..=(count - 1) as f64 + 1e-9).contains(&at).then_some((cell, at - cell as f64))
         };
         let ((column, u), (row, v)) = (part(x, self.columns)?, part(y, self.rows)?);
         Some((column, row, u, v))
