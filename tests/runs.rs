@@ -74,9 +74,13 @@ fn what_is_kept_on_the_way_is_what_shorter_runs_end_with() {
     let folder = tempfile::tempdir().unwrap();
     succeed(folder.path(), &["--run", "run"]);
     let start = folder.path().join("run/checkpoints/step-000000.safetensors");
-    let mut short = Command::new(assert_cmd::cargo::cargo_bin!("gpu-train"));
-    short.args(["--device", "cpu", "--steps", "20", "--batch-size", "20", "--quiet", "--save", "short"]);
-    assert!(short.current_dir(folder.path()).output().unwrap().status.success());
+    let other = |arguments: &[&str]| {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("gpu-train"));
+        command.args(["--device", "cpu", "--batch-size", "20", "--quiet"]).args(arguments);
+        let output = command.current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    other(&["--steps", "20", "--save", "short"]);
     let after = fs::read(folder.path().join("run/checkpoints/step-000020.safetensors")).unwrap();
     assert_eq!(after, fs::read(folder.path().join("short")).unwrap());
     assert_ne!(after, fs::read(&start).unwrap());
@@ -85,7 +89,7 @@ fn what_is_kept_on_the_way_is_what_shorter_runs_end_with() {
     let model = fs::read(folder.path().join("run/model.safetensors")).unwrap();
     assert_eq!(model, fs::read(folder.path().join("whole")).unwrap());
     // However often a run is evaluated, it keeps some thirty.
-    succeed(folder.path(), &["--run", "often", "--eval-every", "1"]);
+    other(&["--run", "often", "--steps", "60", "--eval-every", "1"]);
     let kept = names(&folder.path().join("often/checkpoints"));
     assert_eq!((kept.len(), kept[1].as_str()), (30, "step-000002.safetensors"), "{kept:?}");
 }
