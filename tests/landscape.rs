@@ -385,6 +385,25 @@ fn a_path_is_drawn_on_the_plane_that_it_spans() {
 }
 
 #[test]
+fn a_runs_folder_is_a_path_and_the_default_of_its_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let run_folder = folder.path().join("run").to_str().unwrap().to_string();
+    trained(folder.path(), "model", "90", &["--hidden", "6", "--eval-every", "30", "--run", &run_folder]);
+    let model = format!("{run_folder}/model.safetensors");
+    let look = |more: &[&str]| {
+        let picture = folder.path().join("plane.svg");
+        let options = ["--device", "cpu", "--json", "--weights", "1", "--points", "2", "--samples", "100"];
+        let plane = ["--plane", "path", "--grid", "5", "--plot", picture.to_str().unwrap()];
+        json(&[&["landscape", &model], &options[..], &plane, more].concat())["plane"].clone()
+    };
+    let plane = look(&[]);
+    let path: Vec<[f64; 2]> = serde_json::from_value(plane["path"].clone()).unwrap();
+    assert_eq!((path.len(), path[3]), (4, [0.0, 0.0]), "its start, two on the way, and the model");
+    let named = look(&["--path", &run_folder]);
+    assert_eq!((&named["path"], &named["loss"]), (&plane["path"], &plane["loss"]));
+}
+
+#[test]
 fn wrong_calls_end_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     let model = trained(folder.path(), "model", "1", &["--hidden", "6"]);
@@ -405,6 +424,7 @@ fn wrong_calls_end_with_a_reason() {
         (2, &["--span", "nan"], "positive"),
         (2, &["--step-size", "0"], "positive"),
         (2, &["--grid", "1"], "grid"),
+        (2, &["--grid", "5"], "--plane"),
         (2, &["--points", "1"], "points"),
         (2, &["--samples", "0"], "samples"),
         (2, &["--weights", "0"], "weights"),

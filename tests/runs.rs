@@ -54,7 +54,9 @@ fn a_run_is_kept_in_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     let output = succeed(folder.path(), &["--run", "runs/first", "--log", "too.jsonl", "--save", "too", "--json"]);
     let run = folder.path().join("runs/first");
-    assert_eq!(names(&run), ["log.jsonl", "model.safetensors", "settings.json", "summary.json"]);
+    assert_eq!(names(&run), ["checkpoints", "log.jsonl", "model.safetensors", "settings.json", "summary.json"]);
+    let kept = names(&run.join("checkpoints"));
+    assert_eq!(kept, ["step-000000.safetensors", "step-000020.safetensors", "step-000040.safetensors"]);
     let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json(&run.join("summary.json")), printed);
     let log = fs::read_to_string(run.join("log.jsonl")).unwrap();
@@ -65,6 +67,31 @@ fn a_run_is_kept_in_its_folder() {
     let model = fs::read(run.join("model.safetensors")).unwrap();
     assert_eq!(model, fs::read(folder.path().join("too")).unwrap());
     assert!(!model.is_empty());
+}
+
+#[test]
+fn what_is_kept_on_the_way_is_what_shorter_runs_end_with() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &["--run", "run"]);
+    let start = folder.path().join("run/checkpoints/step-000000.safetensors");
+    let other = |arguments: &[&str]| {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("gpu-train"));
+        command.args(["--device", "cpu", "--batch-size", "20", "--quiet"]).args(arguments);
+        let output = command.current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    other(&["--steps", "20", "--save", "short"]);
+    let after = fs::read(folder.path().join("run/checkpoints/step-000020.safetensors")).unwrap();
+    assert_eq!(after, fs::read(folder.path().join("short")).unwrap());
+    assert_ne!(after, fs::read(&start).unwrap());
+    // Keeping them changes nothing.
+    succeed(folder.path(), &["--save", "whole"]);
+    let model = fs::read(folder.path().join("run/model.safetensors")).unwrap();
+    assert_eq!(model, fs::read(folder.path().join("whole")).unwrap());
+    // However often a run is evaluated, it keeps some thirty.
+    other(&["--run", "often", "--steps", "60", "--eval-every", "1"]);
+    let kept = names(&folder.path().join("often/checkpoints"));
+    assert_eq!((kept.len(), kept[1].as_str()), (30, "step-000002.safetensors"), "{kept:?}");
 }
 
 #[test]
@@ -95,9 +122,15 @@ fn folders_that_cannot_be_are_refused_before_work() {
 #[test]
 fn a_run_that_diverges_keeps_its_settings_and_its_log() {
     let folder = tempfile::tempdir().unwrap();
-    let output = train(folder.path(), &["--run", "run", "--lr", "1e30", "--activation", "relu", "--init", "he"]);
+    let diverging = ["--lr", "1e30", "--activation", "relu", "--init", "he"];
+    let output = train(folder.path(), &[&["--run", "run", "--plot", "curves.svg"], &diverging[..]].concat());
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    assert_eq!(names(&folder.path().join("run")), ["log.jsonl", "settings.json"]);
+    assert_eq!(names(&folder.path().join("run")), ["checkpoints", "log.jsonl", "settings.json"]);
+    // Of the losses before, a curve.
+    let drawn = fs::read_to_string(folder.path().join("curves.svg")).unwrap();
+    assert!(drawn.contains("loss of the batch"), "the way there is drawn");
+    let log = fs::read_to_string(folder.path().join("run/log.jsonl")).unwrap();
+    assert!(log.contains("\"step\":1,"), "{log}");
     let output = report(folder.path(), &["run", "run/log.jsonl", "--out", "page.html"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
@@ -180,6 +213,8 @@ fn a_report_is_one_page_that_needs_nothing_else() {
         "Gradient of layers.0.weight",
         "Gradient check",
         "The evaluations as numbers",
+        "The losses as numbers",
+        "The gradient of layers.0.weight as numbers",
         "every tensor passes",
         "Weights of the first layer",
         "2,500 test images",
@@ -223,6 +258,22 @@ fn a_data_set_that_is_gone_is_said() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
     assert!(page.contains("Without its data set") && page.contains("Weights of the first layer"));
+}
+
+#[test]
+fn a_damaged_model_leaves_its_own_section_out_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &["--run", "whole"]);
+    succeed(folder.path(), &["--run", "damaged", "--seed", "2"]);
+    let model = folder.path().join("damaged/model.safetensors");
+    let bytes = fs::read(&model).unwrap();
+    fs::write(&model, &bytes[..100]).unwrap();
+    let output = report(folder.path(), &["damaged", "whole", "--out", "page.html"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("warning: model damaged/model.safetensors"), "{}", text(&output.stderr));
+    let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
+    assert_eq!(page.matches("The model cannot be read").count(), 1);
+    assert_eq!(page.matches("<title>Confusion on the test split</title>").count(), 2, "both themes of the other one");
 }
 
 #[test]

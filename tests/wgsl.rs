@@ -1,5 +1,7 @@
 //! Gradients of functions in WGSL, on every adapter: held to their derivatives by their own estimates; sums whose terms
 //! branch, and that are longer than some drivers' loops; mistakes in the user's own lines.
+// The ranges of one tensor are a list of one range.
+#![allow(clippy::single_range_in_vec_init)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::Path;

@@ -38,9 +38,9 @@ const OF_MODELS: [&str; 13] = [
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Function")]
 pub(super) struct FunctionFile {
-    /// A function in WGSL: fn f(x: ptr<function, array<f32, N>>) -> f32; or fn f() -> f32, which reads variable i of
-    /// its own var<storage, read> x: array<f32>, or by parameter(i); or, reading so, fn term(i: u32) -> f32 and
-    /// const TERMS, for the sum of the terms. N is the number of variables; the step is auto where none is given
+    /// A function in WGSL: `fn f(x: ptr<function, array<f32, N>>) -> f32`; or `fn f() -> f32`, which reads variable i of
+    /// its own `var<storage, read> x: array<f32>`, or by `parameter(i)`; or, reading so, `fn term(i: u32) -> f32` and
+    /// `const TERMS`, for the sum of the terms. N is the number of variables; the step is auto where none is given
     #[arg(long, value_name = "FILE", requires = "at", conflicts_with_all = OF_MODELS)]
     pub(super) wgsl: Option<PathBuf>,
     /// The point, as safetensors: float32 tensors, one behind the other in the order of their names

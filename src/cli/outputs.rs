@@ -18,7 +18,8 @@ pub(super) struct FileOptions {
     /// Write settings, every loss and every evaluation here, a JSON object a line
     #[arg(long, value_name = "FILE")]
     pub(super) log: Option<PathBuf>,
-    /// Keep settings, log and model in this folder, which is made: what `gpu-train report` reads
+    /// Keep settings, log, model and some networks on the way in this folder, which is made: what `gpu-train report`
+    /// and `landscape --plane path` read
     #[arg(long, value_name = "FOLDER")]
     pub(super) run: Option<PathBuf>,
 }

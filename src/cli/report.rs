@@ -104,7 +104,13 @@ impl Report {
             };
             return nothing(None, reason.into());
         };
-        let network = checkpoint::load(model)?.network;
+        let network = match checkpoint::load(model) {
+            Ok(loaded) => loaded.network,
+            Err(error) => {
+                report::warning(&error.to_string());
+                return nothing(None, format!("The model cannot be read, so there is nothing to look into: {error}."));
+            }
+        };
         let Some(name) = run.setting("dataset") else {
             return nothing(None, "The log does not say which data set it was.".into());
         };

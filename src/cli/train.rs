@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::checkpoints::Kept;
 use super::interrupt::Interrupt;
 use super::options::{
     DEFAULT_INITIALIZATION, DataOptions, DeviceOptions, FunctionOptions, OutputOptions, PlotOptions, QuotientOptions,
@@ -155,7 +156,12 @@ impl Train {
         let logs = self.files.log.iter().cloned().chain(folder.as_ref().map(RunFolder::log));
         let logs = logs.map(|path| RunLog::create(&path, &record)).collect::<Result<_>>()?;
         let curves = self.plot.file().map(|_| TrainingCurves::default());
-        let mut watch = Watch { progress: None, live: None, logs, curves, interrupt, failure: None };
+        let kept = folder.as_ref().map(|folder| {
+            let interval = settings.evaluation_interval(dataset.train().len());
+            Kept::begin(folder, &network, interval, settings.steps)
+        });
+        let checkpoints = kept.transpose()?;
+        let mut watch = Watch { progress: None, live: None, logs, curves, checkpoints, interrupt, failure: None };
         if !self.output.quiet {
             self.announce(&record, &dataset, &network);
             if self.live && !self.output.json {
@@ -168,13 +174,25 @@ impl Train {
         }
         let trained = crate::train::train(backend, &dataset, &mut network, &settings, &mut watch);
         drop((watch.progress, watch.live));
-        let summary = RunSummary::new(&record, &network, trained?, started, load_seconds)?;
+        let curves = watch.curves.take();
+        let draw = || curves.map_or(Ok(()), |curves| self.plot.save(|| curves.figure(record.title())));
+        let trained = match trained {
+            Ok(trained) => trained,
+            Err(error) => {
+                // How it came to that is worth a look.
+                if let Err(picture) = draw() {
+                    report::warning(&picture.to_string());
+                }
+                return Err(error.into());
+            }
+        };
+        let summary = RunSummary::new(&record, &network, trained, started, load_seconds)?;
         // What was learnt is saved, and said, whatever happened to the other files.
         let saved = self.files.save.as_deref().map_or(Ok(()), |path| checkpoint::save(path, &network));
         let kept = folder.as_ref().map_or(Ok(()), |folder| {
             checkpoint::save(&folder.model(), &network).and_then(|()| folder.finish(&summary))
         });
-        let drawn = watch.curves.map_or(Ok(()), |curves| self.plot.save(|| curves.figure(record.title())));
+        let drawn = draw();
         let saved_at = self.files.save.as_deref().filter(|_| saved.is_ok());
         let saved_at = saved_at.or(self.files.run.as_deref().filter(|_| kept.is_ok()));
         if self.output.json {
@@ -291,6 +309,8 @@ struct Watch {
     logs: Vec<RunLog>,
     /// Where they are to be drawn.
     curves: Option<TrainingCurves>,
+    /// Where networks on the way are kept.
+    checkpoints: Option<Kept>,
     /// In place of the progress.
     live: Option<Live>,
     interrupt: Interrupt,
@@ -330,6 +350,17 @@ impl Observer for Watch {
         }
         if let Some(live) = &mut self.live {
             live.evaluation(evaluation);
+        }
+        Ok(())
+    }
+
+    fn wants_parameters(&mut self, step: u64) -> bool {
+        self.checkpoints.as_ref().is_some_and(|kept| kept.wants(step))
+    }
+
+    fn parameters(&mut self, step: u64, parameters: Vec<f32>) -> Result<()> {
+        if let Some(Err(error)) = self.checkpoints.as_mut().map(|kept| kept.save(step, parameters)) {
+            self.failure = Some(error);
         }
         Ok(())
     }

@@ -51,7 +51,8 @@ pub fn path_plane(checkpoints: &[Network], end: &Network) -> Result<PathPlane> {
     let [first, second] = order.iter().filter(is_direction).take(2).copied().collect::<Vec<_>>()[..] else {
         return Err(Error::config_hint(
             "the checkpoints do not span a plane with the model",
-            "name at least two that differ from it, from different times of the run",
+            "name at least two that differ from it, from different times of the run; `train --run` keeps one at each \
+             evaluation, and --eval-every has more of them",
         ));
     };
     let direction = |index: usize| {

@@ -100,17 +100,11 @@ pub fn derivative(formula: &Formula, x: f64, slope: f64, rows: &[SweepRow]) -> F
 }
 
 /// Contours of a function of two variables.
-fn contours(formula: &Formula, range: &[(f64, f64)], arrows: Vec<[f64; 4]>, paths: Vec<Series>) -> Panel {
+fn contours(formula: &Formula, range: &[(f64, f64)], arrows: Vec<[f64; 4]>, paths: Vec<Series>) -> Contours {
     let values = values(formula, &grid(range, CONTOURS));
-    let mut finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-    finite.sort_by(f64::total_cmp);
-    // Where most of the ground is far below the peaks, equal differences would show the peaks alone.
-    let logarithmic = match (finite.first(), finite.get(finite.len() / 2), finite.last()) {
-        (Some(least), Some(middle), Some(most)) => most - least > 8.0 * (middle - least),
-        _ => false,
-    };
+    let logarithmic = Contours::peaked(&values);
     let names = formula.variables();
-    Panel::Contours(Contours {
+    Contours {
         x: axis(&names[0], Some(range[0])),
         y: axis(&names[1], Some(range[1])),
         label: formula.text().into(),
@@ -120,7 +114,7 @@ fn contours(formula: &Formula, range: &[(f64, f64)], arrows: Vec<[f64; 4]>, path
         logarithmic,
         arrows,
         paths,
-    })
+    }
 }
 
 /// Arrows as long as a cell of their grid at most: the longest tenth are all drawn as one length, the others in
@@ -155,7 +149,7 @@ pub fn gradient(formula: &Formula, builtin: Option<&Builtin>, point: &[f64], gra
             });
             let cell = ((range[0].1 - range[0].0) / 5.0, (range[1].1 - range[1].0) / 5.0);
             let path = series("the point", vec![(*x, *y)], Stroke::Points);
-            contours(formula, &range, scaled(&[[*x, *y, *dx, *dy]], cell), vec![path])
+            Panel::Contours(contours(formula, &range, scaled(&[[*x, *y, *dx, *dy]], cell), vec![path]))
         }
         _ => tangent(formula, point[0], gradient[0]),
     };
@@ -175,10 +169,9 @@ pub fn field(formula: &Formula, range: &[(f64, f64)], count: usize, arrows: &[[f
     let between = (count - 1) as f64 / stride as f64;
     let cell = ((range[0].1 - range[0].0) / between, (range[1].1 - range[1].0) / between);
     let what = if is_negative { "Negative gradients" } else { "Gradients" };
-    Figure {
-        title: format!("{what} of {}", formula.text()),
-        panels: vec![contours(formula, range, scaled(&shown, cell), Vec::new())],
-    }
+    let map = contours(formula, range, scaled(&shown, cell), Vec::new());
+    let surface = Panel::Surface(Contours { arrows: Vec::new(), ..map.clone() });
+    Figure { title: format!("{what} of {}", formula.text()), panels: vec![Panel::Contours(map), surface] }
 }
 
 /// Descents, each with its learning rate: their ways on the contours of two variables or the curve of one, and the value
@@ -223,7 +216,8 @@ pub fn descent(formula: &Formula, range: Option<&[(f64, f64)]>, descents: &[(f64
                 let place = |index: usize| (descent.path[index][0], descent.path[index][1]);
                 series(name(*rate, descent), way(descent, &place, &range), Stroke::Solid)
             });
-            panels.push(contours(formula, &range, Vec::new(), paths.collect()));
+            let map = contours(formula, &range, Vec::new(), paths.collect());
+            panels.extend([Panel::Contours(map.clone()), Panel::Surface(map)]);
         }
         _ => {}
     }
@@ -326,7 +320,9 @@ mod tests {
         let f = formula("bowl");
         let all = descents(&f, &[-3.0, 4.0], &[0.1, 0.9, 10.0]);
         let figure = descent(&f, None, &all);
-        let [Panel::Contours(map), Panel::Lines(values)] = figure.panels.as_slice() else { panic!("{figure:?}") };
+        let [Panel::Contours(map), Panel::Surface(_), Panel::Lines(values)] = figure.panels.as_slice() else {
+            panic!("{figure:?}")
+        };
         assert_eq!((map.paths.len(), values.series.len()), (3, 3));
         assert_eq!((map.paths[0].points[0], map.paths[0].points.len()), ((-3.0, 4.0), 31));
         assert_eq!(map.paths[2].points.len(), 1, "it leaves at once");

@@ -25,27 +25,30 @@ pub fn curve_figure(parameter: &str, curve: &[CurvePoint]) -> Figure {
     }
 }
 
-/// Loss and accuracy over a plane, with the path of training where there is one; the network is at (0, 0).
+/// Loss (as contours and as a surface) and accuracy over a plane, with the path of training where there is one; the network is at (0, 0).
 #[must_use]
 pub fn plane_figure(labels: [&str; 2], grid: &Grid, scores: &[Score], path: &[(f64, f64)]) -> Figure {
-    let panel = |label: &str, logarithmic: bool, value: &dyn Fn(&Score) -> f64| {
+    let map = |label: &str, value: &dyn Fn(&Score) -> f64| {
+        let values: Vec<f64> = scores.iter().map(value).collect();
         let (name, points) = if path.is_empty() { ("the model", &[(0.0, 0.0)][..]) } else { ("training", path) };
         let stroke = if path.is_empty() { Stroke::Points } else { Stroke::Solid };
-        Panel::Contours(Contours {
+        Contours {
             x: Axis { range: Some(grid.x), ..axis(labels[0]) },
             y: Axis { range: Some(grid.y), ..axis(labels[1]) },
             label: label.into(),
-            values: scores.iter().map(value).collect(),
             columns: grid.points,
             rows: grid.points,
-            logarithmic,
+            logarithmic: Contours::peaked(&values),
+            values,
             arrows: Vec::new(),
             paths: vec![Series { name: name.into(), points: points.to_vec(), stroke }],
-        })
+        }
     };
+    let loss = map("loss", &|score| score.loss);
+    let accuracy = map("accuracy", &|score| score.accuracy);
     Figure {
         title: "Loss and accuracy around the model".into(),
-        panels: vec![panel("loss", true, &|score| score.loss), panel("accuracy", false, &|score| score.accuracy)],
+        panels: vec![Panel::Contours(loss.clone()), Panel::Surface(loss), Panel::Contours(accuracy)],
     }
 }
 
@@ -84,11 +87,15 @@ mod tests {
     #[test]
     fn a_plane_has_the_path_on_it_or_the_model() {
         let grid = Grid { points: 2, x: (-1.0, 1.0), y: (0.0, 3.0) };
+        assert!(Contours::peaked(&[0.0, 1.0, 2.0, 90.0]) && !Contours::peaked(&[f64::NAN, 1.0, 2.0, 3.0]));
         let scores = [1.0, 2.0, 3.0, 4.0].map(|loss| Score { loss, accuracy: loss / 4.0 });
         for path in [vec![], vec![(0.5, 2.0), (0.0, 0.0)]] {
             let figure = plane_figure(["first", "second"], &grid, &scores, &path);
-            let [Panel::Contours(loss), Panel::Contours(accuracy)] = &figure.panels[..] else { panic!("{figure:?}") };
-            assert_eq!((&loss.values, loss.logarithmic), (&vec![1.0, 2.0, 3.0, 4.0], true));
+            let [Panel::Contours(loss), Panel::Surface(surface), Panel::Contours(accuracy)] = &figure.panels[..] else {
+                panic!("{figure:?}")
+            };
+            assert_eq!(surface, loss);
+            assert_eq!((&loss.values, loss.logarithmic), (&vec![1.0, 2.0, 3.0, 4.0], false));
             assert_eq!((&accuracy.values, accuracy.logarithmic), (&vec![0.25, 0.5, 0.75, 1.0], false));
             assert_eq!((loss.columns, loss.rows, loss.y.range), (2, 2, Some((0.0, 3.0))));
             let expected = if path.is_empty() { vec![(0.0, 0.0)] } else { path };

@@ -6,7 +6,7 @@ use std::io;
 use serde_json::Value;
 
 use super::findings::{Findings, Mistake};
-use super::plot::{self, Axis, Figure, Lines, Panel, Series, Stroke, Theme};
+use super::plot::{self, Axis, Figure, Histogram, Lines, Panel, Series, Stroke, Theme};
 use super::recorded::RecordedRun;
 use super::{count, duration, percent, share_range, significant};
 use crate::data::Split;
@@ -153,6 +153,7 @@ fn section(html: &mut String, index: usize, report: &RunReport<'_>) -> io::Resul
         picture(html, &Figure { title: title.into(), panels: vec![panel] })?;
     }
     html.push_str("</div>\n");
+    losses(html, run);
     evaluations(html, run);
     if let Some(weights) = &report.weights {
         html.push_str("<h3>What the first layer looks for</h3>\n");
@@ -166,7 +167,40 @@ fn section(html: &mut String, index: usize, report: &RunReport<'_>) -> io::Resul
     Ok(())
 }
 
-/// The evaluations as numbers, for whoever cannot point at a curve.
+/// Opens a table that unfolds, for whoever cannot point at a picture.
+fn numbers(html: &mut String, what: &str, headings: &[&str]) {
+    html.push_str(&format!("<details><summary>{} as numbers</summary>\n<table>\n<thead><tr>", safe(what)));
+    for heading in headings {
+        html.push_str(&format!("<th scope=\"col\">{}</th>", safe(heading)));
+    }
+    html.push_str("</tr></thead>\n<tbody>\n");
+}
+
+/// The running mean of the losses.
+fn losses(html: &mut String, run: &RecordedRun) {
+    /// More rows than this are thinned.
+    const ROWS: usize = 50;
+    let Some(mean) = run.curves.losses.series("").pop().filter(|mean| !mean.points.is_empty()) else { return };
+    numbers(html, "The losses", &["step", &mean.name]);
+    let every = mean.points.len().div_ceil(ROWS);
+    for (step, loss) in mean.points.iter().step_by(every) {
+        let (step, loss) = (count(step.round() as u64), significant(*loss));
+        html.push_str(&format!("<tr><th scope=\"row\">{step}</th><td>{loss}</td></tr>\n"));
+    }
+    html.push_str("</tbody></table></details>\n");
+}
+
+/// Bars of a histogram.
+fn bars(html: &mut String, name: &str, histogram: &Histogram) {
+    numbers(html, &format!("The gradient of {name}"), &["from", "to", "values"]);
+    for (ends, &values) in histogram.edges.windows(2).zip(&histogram.counts) {
+        let (from, to, values) = (significant(ends[0]), significant(ends[1]), count(values));
+        html.push_str(&format!("<tr><td>{from}</td><td>{to}</td><td>{values}</td></tr>\n"));
+    }
+    html.push_str("</tbody></table></details>\n");
+}
+
+/// The evaluations.
 fn evaluations(html: &mut String, run: &RecordedRun) {
     /// More rows than this are thinned.
     const ROWS: usize = 50;
@@ -174,11 +208,8 @@ fn evaluations(html: &mut String, run: &RecordedRun) {
     if all.is_empty() {
         return;
     }
-    html.push_str("<details><summary>The evaluations as numbers</summary>\n<table>\n<thead><tr>");
-    for heading in ["step", "epoch", "training accuracy", "test accuracy", "training loss", "test loss"] {
-        html.push_str(&format!("<th scope=\"col\">{heading}</th>"));
-    }
-    html.push_str("</tr></thead>\n<tbody>\n");
+    let headings = ["step", "epoch", "training accuracy", "test accuracy", "training loss", "test loss"];
+    numbers(html, "The evaluations", &headings);
     let every = all.len().div_ceil(ROWS);
     // The last is always among them.
     for evaluation in all.iter().rev().step_by(every).collect::<Vec<_>>().into_iter().rev() {
@@ -211,10 +242,17 @@ fn found(html: &mut String, findings: &Findings, test: &Split) -> io::Result<()>
     }
     let batch = findings.batch;
     html.push_str(&format!("<h3>The gradient of the first {batch} training images</h3>\n<div class=\"grid\">\n"));
-    for figure in findings.gradient_figures() {
-        picture(html, &figure)?;
+    let figures = findings.gradient_figures();
+    for figure in &figures {
+        picture(html, figure)?;
     }
     html.push_str("</div>\n");
+    let names = findings.gradient.iter().filter(|(name, _)| name.ends_with("weight"));
+    for ((name, _), figure) in names.zip(&figures) {
+        if let [Panel::Histogram(histogram)] = figure.panels.as_slice() {
+            bars(html, name, histogram);
+        }
+    }
     checks(html, findings);
     Ok(())
 }

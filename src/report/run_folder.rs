@@ -1,4 +1,5 @@
-//! The folder of a run: its settings, its log, its model and what it came to, as `gpu-train report` reads them.
+//! The folder of a run: its settings, its log, its model, what it came to and the networks on the way, as
+//! `gpu-train report` and `gpu-train landscape` read them.
 
 use std::path::{Path, PathBuf};
 
@@ -49,10 +50,22 @@ impl RunFolder {
         self.path.join("summary.json")
     }
 
-    /// All of them.
+    /// The folder of the networks on the way to the model.
     #[must_use]
-    pub fn files(&self) -> [PathBuf; 4] {
-        [self.settings(), self.log(), self.model(), self.summary()]
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// The network after so many steps.
+    #[must_use]
+    pub fn checkpoint(&self, step: u64) -> PathBuf {
+        self.checkpoints().join(format!("step-{step:06}.safetensors"))
+    }
+
+    /// All that a run puts there, less the single checkpoints.
+    #[must_use]
+    pub fn files(&self) -> [PathBuf; 5] {
+        [self.settings(), self.log(), self.model(), self.summary(), self.checkpoints()]
     }
 
     /// Whether no run is there yet.
@@ -70,12 +83,13 @@ impl RunFolder {
         })
     }
 
-    /// Makes the folder, and puts the settings there.
+    /// Makes the folder and the one of its checkpoints, and puts the settings there.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn create(&self, settings: &impl Serialize) -> Result<()> {
-        std::fs::create_dir_all(&self.path).map_err(|error| Error::io("create", &self.path, error))?;
+        let checkpoints = self.checkpoints();
+        std::fs::create_dir_all(&checkpoints).map_err(|error| Error::io("create", &checkpoints, error))?;
         write(&self.settings(), settings)
     }
 

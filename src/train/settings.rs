@@ -81,6 +81,15 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Steps between evaluations on a training split of so many samples: an epoch where nothing is said.
+    #[must_use]
+    pub fn evaluation_interval(&self, samples: usize) -> u64 {
+        let epoch = samples.div_ceil(self.batch_size.max(1)) as u64;
+        self.eval_every.unwrap_or(epoch).max(1)
+    }
+}
+
 /// Loss and accuracy over a whole split.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SplitScore {
@@ -133,6 +142,16 @@ pub trait Observer {
 
     /// Both splits were evaluated.
     fn evaluation(&mut self, evaluation: &Evaluation) -> crate::Result<()>;
+
+    /// Whether the parameters after this step are asked for; only steps that are evaluated are asked about.
+    fn wants_parameters(&mut self, _step: u64) -> bool {
+        false
+    }
+
+    /// The parameters `[layout.len()]` after a step for which they were wanted.
+    fn parameters(&mut self, _step: u64, _parameters: Vec<f32>) -> crate::Result<()> {
+        Ok(())
+    }
 
     /// Whether to stop now; what was learnt so far is kept.
     fn stop(&mut self) -> bool {

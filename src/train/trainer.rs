@@ -175,7 +175,7 @@ impl<'a> Run<'a> {
     fn train(&mut self, backend: &mut dyn Backend, dataset: &Dataset, observer: &mut dyn Observer) -> Result<Summary> {
         let steps = self.settings.steps;
         let epoch = dataset.train().len() as f64 / self.settings.batch_size as f64;
-        let every = self.settings.eval_every.unwrap_or(epoch.ceil() as u64).max(1);
+        let every = self.settings.evaluation_interval(dataset.train().len());
         let start = Instant::now();
         let mut clock = Clock { start, paused: Duration::ZERO, first_step: None, last_loss: f32::NAN };
         let (mut done, mut run_length) = (0, 1);
@@ -213,6 +213,9 @@ impl<'a> Run<'a> {
                     let from = Instant::now();
                     let scores = self.evaluate(backend, dataset, done, epoch)?;
                     observer.evaluation(&scores)?;
+                    if observer.wants_parameters(done) {
+                        observer.parameters(done, backend.read_tensor(self.tensors.parameters)?)?;
+                    }
                     evaluation = Some(scores);
                     clock.paused += from.elapsed();
                 }
@@ -280,6 +283,8 @@ impl Clock {
         let losses: Vec<f32> = bytemuck::pod_collect_to_vec(&backend.finish_read(run.read)?);
         self.first_step.get_or_insert_with(Instant::now);
         if let Some(position) = losses.iter().position(|loss| !loss.is_finite()) {
+            // Those before it count: a curve shows how it came to that.
+            observer.losses(run.first, &losses[..position], self.seconds())?;
             let step = run.first + position as u64;
             return Err(Error::NonFinite { value: losses[position], step, culprit: String::new() });
         }

@@ -85,7 +85,7 @@ impl Descend {
                 descend(&mut device.formulas(), &formula, from, &options, &|| !interrupt.asked())?,
             ));
         }
-        self.plot.save(|| formula_figures::descent(&formula, range.as_deref(), &descents))?;
+        let drawn = self.plot.save(|| formula_figures::descent(&formula, range.as_deref(), &descents));
         if self.output.json {
             let row = |(learning_rate, descent)| row(learning_rate, descent);
             let mut rows: Vec<_> = descents.iter().map(|(rate, descent)| row((*rate, descent))).collect();
@@ -103,6 +103,7 @@ impl Descend {
             let texts: Vec<_> = descents.iter().map(|(rate, descent)| text(&formula, from, *rate, descent)).collect();
             report::print(&texts.join("\n"))?;
         }
+        drawn?;
         match descents.iter().find(|(_, descent)| descent.verdict == Verdict::Diverged) {
             None => Ok(Outcome::Done),
             Some((rate, descent)) => {

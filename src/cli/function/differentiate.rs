@@ -107,12 +107,13 @@ impl Differentiate {
             },
             sweep: rows.iter().map(Row::from).collect(),
         };
-        self.plot.save(|| formula_figures::derivative(&formula, x, derivative, &rows))?;
+        let drawn = self.plot.save(|| formula_figures::derivative(&formula, x, derivative, &rows));
         if self.output.json {
             report::json(&document)?;
         } else {
             report::print(&document.text(&formula))?;
         }
+        drawn?;
         Ok(Outcome::Done)
     }
 }
@@ -134,7 +135,8 @@ impl Document {
         let headings =
             ["h", "truncation", "rounding, float32", "error, float32", "rounding, float64", "error, float64"];
         let rows = table(headings, &rows.collect::<Vec<_>>());
-        let best = |step: Option<f64>| step.map_or_else(|| "none".into(), |step| format!("{step:.1e}"));
+        let best =
+            |step: Option<f64>| step.map_or_else(|| "none".into(), |step| format!("{step:.1e}").replace(".0e", "e"));
         let about = pairs(&[
             ("function", format!("{} = {} at {}", self.of, shown(self.value), place(formula, &[self.at]))),
             (

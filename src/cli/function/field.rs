@@ -93,11 +93,11 @@ impl Field {
             vector: [sign * slope[0] + 0.0, sign * slope[1] + 0.0],
         });
         let vectors: Vec<_> = vectors.collect();
-        self.plot.save(|| {
+        let drawn = self.plot.save(|| {
             let arrows: Vec<_> =
                 vectors.iter().map(|row| [row.at[0], row.at[1], row.vector[0], row.vector[1]]).collect();
             formula_figures::field(&formula, &range, self.grid.into(), &arrows, self.negative)
-        })?;
+        });
         let document = Document {
             command: "function field",
             of: formula.text().into(),
@@ -113,6 +113,7 @@ impl Field {
         } else {
             report::print(&document.text())?;
         }
+        drawn?;
         Ok(Outcome::Done)
     }
 }

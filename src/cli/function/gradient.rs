@@ -126,7 +126,8 @@ impl Gradient {
         finite_at(formula, point, &found)?;
         let analytic = formula.gradient(point);
         let error = analytic.iter().zip(&found.gradients).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        self.plot.save(|| formula_figures::gradient(formula, self.function.builtin(), point, &found.gradients))?;
+        let drawn =
+            self.plot.save(|| formula_figures::gradient(formula, self.function.builtin(), point, &found.gradients));
         if self.output.json {
             let head = self.head(formula, device.record);
             let (value, gradient) = (found.values[0], found.gradients.as_slice());
@@ -134,6 +135,7 @@ impl Gradient {
         } else {
             report::print(&self.text(formula, point, &found, &analytic))?;
         }
+        drawn?;
         Ok(Outcome::Done)
     }
 

@@ -128,7 +128,12 @@ impl LossOf {
         for (sample, loss) in found.per_sample.iter().enumerate() {
             if !loss.is_finite() {
                 let problem = format!("the loss of sample {sample} is {loss}");
-                let hint = "an output of 0 where the target is not has a finite loss with --epsilon 1e-7 alone";
+                let hint = match self.kind {
+                    Loss::CrossEntropy => {
+                        "an output of 0 where the target is not has a finite loss with --epsilon 1e-7 alone"
+                    }
+                    Loss::SumOfSquares => "the square of a difference is too large for a number: smaller outputs",
+                };
                 return Err(Error::config_hint(problem, hint).into());
             }
         }

@@ -28,8 +28,8 @@ pub struct FunctionJacobian<T> {
 /// The Jacobian of `f` at `x`; `f` gives as many values at every point.
 ///
 /// # Errors
-/// [`Error::FunctionValue`] names the variable at whose change a value is not finite; [`Error::Config`] if `x` is empty
-/// or not finite, the step is nothing beside a variable, or the number of values changes.
+/// [`FunctionValue`](crate::Error::FunctionValue) names the variable at whose change a value is not finite;
+/// [`Config`](crate::Error::Config) if `x` is empty or not finite, the step is nothing beside a variable, or the number of values changes.
 ///
 /// ```
 /// use gpu_train::gradient::function::{FunctionOptions, numerical_jacobian};

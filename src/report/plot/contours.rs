@@ -51,7 +51,7 @@ fn path_entry(name: &str, look: lines::Look) -> (&str, Color, Mark, f64) {
 }
 
 /// The values at which one band ends and the next begins, rising, with what they are called.
-fn levels(contours: &Contours) -> Vec<f64> {
+pub(super) fn levels(contours: &Contours) -> Vec<f64> {
     let finite = || contours.values.iter().copied().filter(|value| value.is_finite());
     let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
     let range = high - low;
@@ -69,6 +69,15 @@ fn levels(contours: &Contours) -> Vec<f64> {
         let (first, last) = ((low / step).floor() as i64 + 1, (high / step).ceil() as i64);
         (first..last).map(|index| index as f64 * step).collect()
     }
+}
+
+/// The colour of a value between the ends of all, on its way from one band to the next.
+pub(super) fn between(palette: &Palette, levels: &[f64], (low, high): (f64, f64), value: f64) -> Color {
+    let above = levels.partition_point(|&level| level < value);
+    let from = above.checked_sub(1).map_or(low, |below| levels[below]);
+    let to = levels.get(above).copied().unwrap_or(high);
+    let part = if from < to { (value - from) / (to - from) } else { 0.5 };
+    palette.height((above as f64 + part) / (levels.len() as f64 + 1.0))
 }
 
 /// The colour of the band below the level with this number, of so many levels.
@@ -187,11 +196,16 @@ fn bar(scene: &mut Scene, palette: &Palette, contours: &Contours, levels: &[f64]
         [first, .., last] => ((levels[1] - first).abs(), first.abs().max(last.abs())),
         _ => (0.0, 0.0),
     };
-    let mut widest: f64 = 0.0;
+    let (mut widest, mut before): (f64, _) = (0.0, String::new());
     for (index, &level) in levels.iter().enumerate().filter(|(index, _)| index.is_multiple_of(every)) {
         let label =
             if contours.logarithmic || step == 0.0 { scale::short(level) } else { scale::label(level, step, largest) };
         let y = top + height - (index + 1) as f64 * each;
+        // Levels just above the smallest value may differ in no digit that is shown.
+        if label == before {
+            continue;
+        }
+        before.clone_from(&label);
         scene.rule((left + width, y), (left + width + 4.0, y), 1.0, palette.axis);
         widest = widest.max(font::width(&label, SMALL));
         scene.text(label, (left + width + 7.0, y + 0.36 * SMALL), Anchor::Start, SMALL, palette.soft);

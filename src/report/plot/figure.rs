@@ -17,6 +17,8 @@ pub enum Panel {
     Lines(Lines),
     /// A function of two variables, with what lies or moves on it.
     Contours(Contours),
+    /// The same as a surface in space, seen from above a corner; without arrows.
+    Surface(Contours),
     /// Counts by row and column, such as a confusion matrix.
     Matrix(Matrix),
     /// Small images beside each other.
@@ -95,6 +97,19 @@ pub struct Contours {
     pub arrows: Vec<[f64; 4]>,
     /// Paths, such as descents, with their first and last points marked.
     pub paths: Vec<Series>,
+}
+
+impl Contours {
+    /// Whether most of the ground is so far below the peaks that equal differences would show the peaks alone.
+    #[must_use]
+    pub fn peaked(values: &[f64]) -> bool {
+        let mut finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+        finite.sort_by(f64::total_cmp);
+        match (finite.first(), finite.get(finite.len() / 2), finite.last()) {
+            (Some(least), Some(middle), Some(most)) => most - least > 8.0 * (middle - least),
+            _ => false,
+        }
+    }
 }
 
 /// Counts by row and column, each in its cell, coloured by (the root of) its share of the row.

@@ -15,6 +15,7 @@ mod paint;
 mod raster;
 mod scale;
 mod scene;
+mod surface;
 
 use std::io;
 use std::path::Path;
@@ -126,6 +127,7 @@ fn scene(figure: &Figure, theme: Theme, full: f64) -> Scene {
         y = match panel {
             Panel::Lines(lines) => lines::draw(scene, palette, lines, corner, width, height),
             Panel::Contours(contours) => contours::draw(scene, palette, contours, corner, width),
+            Panel::Surface(contours) => surface::draw(scene, palette, contours, corner, width),
             Panel::Matrix(matrix) => matrix::draw(scene, palette, matrix, corner, width),
             Panel::Images(images) => images::draw(scene, palette, images, corner, width),
             Panel::Histogram(histogram) => histogram::draw(scene, palette, histogram, corner, width, height),

@@ -151,6 +151,9 @@ fn panels() -> Vec<Panel> {
         Panel::Lines(sweep),
         Panel::Lines(odd),
         Panel::Lines(empty),
+        Panel::Surface(bowl.clone()),
+        Panel::Surface(valleys.clone()),
+        Panel::Surface(holes.clone()),
         Panel::Contours(bowl),
         Panel::Contours(valleys),
         Panel::Contours(holes),
@@ -167,7 +170,7 @@ fn figures() -> Vec<Figure> {
         Panel::Lines(_) => {
             "Training of 784-50-10 by numerical gradients on mnist, batches of 100, learning rate 0.1: loss and accuracy"
         }
-        Panel::Contours(_) => "Descent <of> \"x0^2 & x1^2\"",
+        Panel::Contours(_) | Panel::Surface(_) => "Descent <of> \"x0^2 & x1^2\"",
         _ => "What the network sees",
     };
     let alone = panels().into_iter().map(|panel| Figure { title: title(&panel).into(), panels: vec![panel] });

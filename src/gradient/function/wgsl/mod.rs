@@ -123,11 +123,11 @@ impl WgslFunction {
     /// As [`numerical_gradient`](super::numerical_gradient), or when the device fails.
     pub fn gradient(&mut self, tensors: &[Range<usize>], options: &FunctionOptions) -> Result<WgslGradient> {
         let x = self.point.as_slice();
-        let ends = tensors.iter().map(|tensor| tensor.end);
+        let mut ends = tensors.iter().map(|tensor| tensor.end);
         let starts = std::iter::once(0).chain(ends.clone());
         if !starts.clone().take(tensors.len()).eq(tensors.iter().map(|tensor| tensor.start))
             || !tensors.iter().all(|tensor| tensor.start <= tensor.end)
-            || ends.last() != Some(x.len())
+            || ends.next_back() != Some(x.len())
         {
             return Err(Error::config("the tensors do not follow one another up to the end of the point"));
         }
