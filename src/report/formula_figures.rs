@@ -170,8 +170,7 @@ pub fn field(formula: &Formula, range: &[(f64, f64)], count: usize, arrows: &[[f
     let cell = ((range[0].1 - range[0].0) / between, (range[1].1 - range[1].0) / between);
     let what = if is_negative { "Negative gradients" } else { "Gradients" };
     let map = contours(formula, range, scaled(&shown, cell), Vec::new());
-    let surface = Panel::Surface(Contours { arrows: Vec::new(), ..map.clone() });
-    Figure { title: format!("{what} of {}", formula.text()), panels: vec![Panel::Contours(map), surface] }
+    Figure { title: format!("{what} of {}", formula.text()), panels: vec![Panel::Contours(map)] }
 }
 
 /// Descents, each with its learning rate: their ways on the contours of two variables or the curve of one, and the value
@@ -216,8 +215,7 @@ pub fn descent(formula: &Formula, range: Option<&[(f64, f64)]>, descents: &[(f64
                 let place = |index: usize| (descent.path[index][0], descent.path[index][1]);
                 series(name(*rate, descent), way(descent, &place, &range), Stroke::Solid)
             });
-            let map = contours(formula, &range, Vec::new(), paths.collect());
-            panels.extend([Panel::Contours(map.clone()), Panel::Surface(map)]);
+            panels.push(Panel::Contours(contours(formula, &range, Vec::new(), paths.collect())));
         }
         _ => {}
     }
@@ -320,9 +318,7 @@ mod tests {
         let f = formula("bowl");
         let all = descents(&f, &[-3.0, 4.0], &[0.1, 0.9, 10.0]);
         let figure = descent(&f, None, &all);
-        let [Panel::Contours(map), Panel::Surface(_), Panel::Lines(values)] = figure.panels.as_slice() else {
-            panic!("{figure:?}")
-        };
+        let [Panel::Contours(map), Panel::Lines(values)] = figure.panels.as_slice() else { panic!("{figure:?}") };
         assert_eq!((map.paths.len(), values.series.len()), (3, 3));
         assert_eq!((map.paths[0].points[0], map.paths[0].points.len()), ((-3.0, 4.0), 31));
         assert_eq!(map.paths[2].points.len(), 1, "it leaves at once");
