@@ -181,7 +181,8 @@ pub(super) fn exact(value: f64) -> String {
     if (-3..6).contains(&power) {
         trimmed(&format!("{value:.*}", (4 - power).max(0) as usize)).to_string()
     } else {
-        format!("{value:.4e}")
+        let text = format!("{value:.4e}");
+        text.split_once('e').map_or(text.clone(), |(digits, power)| format!("{}e{power}", trimmed(digits)))
     }
 }
 
