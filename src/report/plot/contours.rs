@@ -4,7 +4,7 @@ use super::axes::{self, Frame, Mark, SMALL, Vertical};
 use super::colors::{Color, Palette, mix};
 use super::figure::{Contours, Series, Stroke};
 use super::font;
-use super::geometry::clipped;
+use super::geometry::{clipped, straightened};
 use super::isolines::{Grid, Ring};
 use super::lines;
 use super::scale::{self, Scale};
@@ -100,7 +100,8 @@ fn bands(scene: &mut Scene, palette: &Palette, contours: &Contours, levels: &[f6
     let place = |x: f64, y: f64| (area.left + x * cell_width, area.bottom - y * cell_height);
     for (index, ring) in &rings {
         let color = band(palette, index + usize::from(ring.area > 0.0), levels.len());
-        scene.polygon(ring.corners.iter().map(|corner| place(corner.x, corner.y)).collect(), color);
+        let corners: Vec<_> = ring.corners.iter().map(|corner| place(corner.x, corner.y)).collect();
+        scene.polygon(straightened(&corners), color);
     }
     for (index, ring) in &rings {
         let color = mix(band(palette, *index, levels.len()), palette.text, 0.28);

@@ -26,6 +26,20 @@ pub(super) fn thinned(points: &[Point]) -> Vec<Point> {
     kept
 }
 
+/// A line without the points that lie between their neighbours along an axis, of which the edge of a grid has many.
+pub(super) fn straightened(points: &[Point]) -> Vec<Point> {
+    let last = points.len().saturating_sub(1);
+    let between = |index: usize| {
+        let [a, b, c] = [points[index - 1], points[index], points[index + 1]];
+        let rises = |a: f64, b: f64, c: f64| (a <= b && b <= c) || (a >= b && b >= c);
+        (a.0 == b.0 && b.0 == c.0 && rises(a.1, b.1, c.1)) || (a.1 == b.1 && b.1 == c.1 && rises(a.0, b.0, c.0))
+    };
+    (0..points.len())
+        .filter(|&index| index == 0 || index == last || !between(index))
+        .map(|index| points[index])
+        .collect()
+}
+
 /// The parts of a line that are inside an area.
 pub(super) fn clipped(points: &[Point], area: Area) -> Vec<Vec<Point>> {
     let mut parts: Vec<Vec<Point>> = Vec::new();
@@ -111,6 +125,15 @@ mod tests {
         assert_eq!((thin[0], thin[thin.len() - 1]), (points[0], points[99_999]));
         let back = [(0.0, 0.0), (1.0, 0.0), (0.1, 5.0), (0.2, 1.0)];
         assert_eq!(thinned(&back), back);
+    }
+
+    #[test]
+    fn straight_parts_keep_their_ends() {
+        let points = [(0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (2.0, 1.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0)];
+        assert_eq!(straightened(&points), [(0.0, 0.0), (2.0, 0.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0)]);
+        // There and back again is a corner.
+        let back = [(0.0, 0.0), (2.0, 0.0), (1.0, 0.0)];
+        assert_eq!((straightened(&back), straightened(&[])), (back.to_vec(), vec![]));
     }
 
     #[test]
