@@ -173,7 +173,7 @@ pub(super) fn short(value: f64) -> String {
 }
 
 /// A number with what digits a reader may want of it: five, and all of a whole number.
-pub(super) fn exact(value: f64) -> String {
+pub(in crate::report) fn exact(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 1e6 {
         return format!("{value}");
     }
