@@ -28,16 +28,19 @@ pub(super) fn thinned(points: &[Point]) -> Vec<Point> {
 
 /// A line without the points that lie between their neighbours along an axis, of which the edge of a grid has many.
 pub(super) fn straightened(points: &[Point]) -> Vec<Point> {
-    let last = points.len().saturating_sub(1);
-    let between = |index: usize| {
-        let [a, b, c] = [points[index - 1], points[index], points[index + 1]];
-        let rises = |a: f64, b: f64, c: f64| (a <= b && b <= c) || (a >= b && b >= c);
-        (a.0 == b.0 && b.0 == c.0 && rises(a.1, b.1, c.1)) || (a.1 == b.1 && b.1 == c.1 && rises(a.0, b.0, c.0))
-    };
-    (0..points.len())
-        .filter(|&index| index == 0 || index == last || !between(index))
-        .map(|index| points[index])
-        .collect()
+    let rises = |a: f64, b: f64, c: f64| (a <= b && b <= c) || (a >= b && b >= c);
+    let mut kept: Vec<Point> = Vec::new();
+    for &c in points {
+        // Of points at one place the last is kept: both neighbours of a corner might be that corner.
+        if let [.., a, b] = kept.as_slice()
+            && ((a.0 == b.0 && b.0 == c.0 && rises(a.1, b.1, c.1))
+                || (a.1 == b.1 && b.1 == c.1 && rises(a.0, b.0, c.0)))
+        {
+            kept.pop();
+        }
+        kept.push(c);
+    }
+    kept
 }
 
 /// The parts of a line that are inside an area.
@@ -131,6 +134,8 @@ mod tests {
     fn straight_parts_keep_their_ends() {
         let points = [(0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (2.0, 1.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0)];
         assert_eq!(straightened(&points), [(0.0, 0.0), (2.0, 0.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0)]);
+        let twice = [(0.0, 3.0), (0.0, 1.0), (0.0, 0.0), (0.0, 0.0), (1.0, 0.0), (2.0, 0.0)];
+        assert_eq!(straightened(&twice), [(0.0, 3.0), (0.0, 0.0), (2.0, 0.0)], "a corner that is there twice");
         // There and back again is a corner.
         let back = [(0.0, 0.0), (2.0, 0.0), (1.0, 0.0)];
         assert_eq!((straightened(&back), straightened(&[])), (back.to_vec(), vec![]));
