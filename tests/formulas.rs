@@ -116,6 +116,10 @@ fn descents_have_their_known_ends() {
     let (stdout, stderr) = (text(&shown.stdout), text(&shown.stderr));
     assert!(stdout.contains("diverged") && !stdout.contains("inf") && !stdout.contains("NaN"), "{stdout}");
     assert!(stderr.contains("error: the descent diverges at step 9") && stderr.contains("hint: "), "{stderr}");
+    assert!(stderr.contains("hint: a smaller --learning-rate"), "{stderr}");
+    // A smaller rate would only take longer where there is no bottom.
+    let shown = text(&run(&["descend", "--of", "saddle", "--from", "1,0.1", "--steps", "1000"]).stderr).to_string();
+    assert!(shown.contains("diverges") && shown.contains("hint: the function falls without end"), "{shown}");
     let shown = run(&["descend", "--of", "bowl", "--from", "-3,4", "--lr", "1e-10"]);
     assert!(text(&shown.stdout).contains("hardly moved"), "{}", text(&shown.stdout));
 }

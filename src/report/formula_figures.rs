@@ -1,7 +1,6 @@
 //! Pictures of formulas: a tangent and the error of a derivative, a gradient, a field of them, a descent.
 
-use super::plot::{Axis, Contours, Figure, Lines, Panel, Series, Stroke};
-use super::significant;
+use super::plot::{Axis, Contours, Figure, Lines, Panel, Series, Stroke, exact};
 use crate::formula::{Builtin, Formula};
 use crate::gradient::formula::{Descent, FormulaDevice, SweepRow, Verdict};
 use crate::{Error, Result};
@@ -62,14 +61,14 @@ fn tangent(formula: &Formula, x: f64, slope: f64) -> Panel {
     let range = (x - reach, x + reach);
     let value = formula.value(&[x]);
     let ends = [range.0, range.1].map(|at| (at, value + slope * (at - x)));
-    let name = format!("tangent, slope {}", significant(slope));
+    let name = format!("tangent, slope {}", exact(slope));
     Panel::Lines(Lines {
         x: axis(&formula.variables()[0], Some(range)),
         y: axis(formula.text(), None),
         series: vec![
             curve(formula, range),
             series(name, ends.to_vec(), Stroke::Dashed),
-            series(format!("{} = {}", formula.variables()[0], significant(x)), vec![(x, value)], Stroke::Points),
+            series(format!("{} = {}", formula.variables()[0], exact(x)), vec![(x, value)], Stroke::Points),
         ],
     })
 }
@@ -94,7 +93,7 @@ pub fn derivative(formula: &Formula, x: f64, slope: f64, rows: &[SweepRow]) -> F
         ],
     });
     Figure {
-        title: format!("Derivative of {} at {}", formula.text(), significant(x)),
+        title: format!("Derivative of {} at {}", formula.text(), exact(x)),
         panels: vec![tangent(formula, x, slope), sweep],
     }
 }
@@ -137,19 +136,26 @@ fn scaled(arrows: &[[f64; 4]], cell: (f64, f64)) -> Vec<[f64; 4]> {
 /// A gradient at one point: the tangent of one variable; an arrow on the contours of two.
 #[must_use]
 pub fn gradient(formula: &Formula, builtin: Option<&Builtin>, point: &[f64], gradient: &[f64]) -> Figure {
-    let place: Vec<_> = point.iter().map(|x| significant(*x)).collect();
+    let place: Vec<_> = point.iter().map(|x| exact(*x)).collect();
     let title = format!("Gradient of {} at ({})", formula.text(), place.join(", "));
     let panel = match (point, gradient) {
         ([x, y], [dx, dy]) => {
             let around = |x: f64| (x - x.abs().max(1.0), x + x.abs().max(1.0));
-            let range = builtin.map_or([around(*x), around(*y)], |builtin| {
+            let mut range = builtin.map_or([around(*x), around(*y)], |builtin| {
                 // A built-in function's own range, as far as the point is in it.
                 let [a, b] = builtin.range;
                 [(a.0.min(x - 1.0), a.1.max(x + 1.0)), (b.0.min(y - 1.0), b.1.max(y + 1.0))]
             });
             let cell = ((range[0].1 - range[0].0) / 5.0, (range[1].1 - range[1].0) / 5.0);
+            let arrows = scaled(&[[*x, *y, *dx, *dy]], cell);
+            // Where the point is near an edge, the picture grows until the arrow's head is in it.
+            for [x, y, dx, dy] in &arrows {
+                for (end, head, room) in [(0, x + dx, 0.3 * cell.0), (1, y + dy, 0.3 * cell.1)] {
+                    range[end] = (range[end].0.min(head - room), range[end].1.max(head + room));
+                }
+            }
             let path = series("the point", vec![(*x, *y)], Stroke::Points);
-            Panel::Contours(contours(formula, &range, scaled(&[[*x, *y, *dx, *dy]], cell), vec![path]))
+            Panel::Contours(contours(formula, &range, arrows, vec![path]))
         }
         _ => tangent(formula, point[0], gradient[0]),
     };
@@ -179,7 +185,7 @@ pub fn field(formula: &Formula, range: &[(f64, f64)], count: usize, arrows: &[[f
 pub fn descent(formula: &Formula, range: Option<&[(f64, f64)]>, descents: &[(f64, Descent)]) -> Figure {
     let name = |rate: f64, descent: &Descent| {
         let verdict = descent.verdict.name().replace('-', " ");
-        format!("learning rate {}: {verdict}", significant(rate))
+        format!("learning rate {}: {verdict}", exact(rate))
     };
     let variables = formula.variables().len();
     let range = range.map_or_else(|| reach(descents, variables), <[(f64, f64)]>::to_vec);
@@ -222,7 +228,14 @@ pub fn descent(formula: &Formula, range: Option<&[(f64, f64)]>, descents: &[(f64
     let values = descents.iter().map(|(rate, descent)| {
         // Of a long descent every so manieth point is kept.
         let stride = (descent.steps as f64 / (descent.path.len().max(2) - 1) as f64).max(1.0);
-        let points = descent.values.iter().enumerate().map(|(index, value)| (index as f64 * stride, *value));
+        // One that diverges is followed as far as the picture goes: beyond, it would flatten all others.
+        let inside = |point: &Vec<f64>| point.iter().zip(&range).all(|(x, (from, to))| (*from..=*to).contains(x));
+        let count = match descent.verdict {
+            Verdict::Diverged => descent.path.iter().rposition(inside).map_or(1, |last| last + 1),
+            _ => descent.values.len(),
+        };
+        let points =
+            descent.values.iter().take(count).enumerate().map(|(index, value)| (index as f64 * stride, *value));
         series(name(*rate, descent), points.collect(), Stroke::Solid)
     });
     panels.push(Panel::Lines(Lines { x: axis("step", None), y: axis("value", None), series: values.collect() }));
@@ -322,7 +335,12 @@ mod tests {
         assert_eq!((map.paths.len(), values.series.len()), (3, 3));
         assert_eq!((map.paths[0].points[0], map.paths[0].points.len()), ((-3.0, 4.0), 31));
         assert_eq!(map.paths[2].points.len(), 1, "it leaves at once");
-        assert!(map.paths[2].name.contains("diverged"), "{}", map.paths[2].name);
+        assert_eq!(map.paths[2].name, "learning rate 10: diverged");
+        assert_eq!(
+            (values.series[1].points.len(), values.series[2].points.len()),
+            (31, 1),
+            "values beyond the picture"
+        );
         let (Some(x), Some(y)) = (map.x.range, map.y.range) else { panic!("{map:?}") };
         for point in map.paths.iter().flat_map(|path| &path.points) {
             assert!((x.0..=x.1).contains(&point.0) && (y.0..=y.1).contains(&point.1), "{point:?}");
@@ -339,6 +357,13 @@ mod tests {
         let figure = gradient(&f, None, &[3.0, 4.0], &[6.0, 8.0]);
         let Panel::Contours(panel) = &figure.panels[0] else { panic!("{figure:?}") };
         assert_eq!(panel.arrows.len(), 1);
+        // At the edge of a built-in function's own range the whole arrow is seen.
+        let corner = gradient(&f, Builtin::named("bowl"), &[3.9, 4.0], &[7.8, 8.0]);
+        let Panel::Contours(panel) = &corner.panels[0] else { panic!("{corner:?}") };
+        let ([x, y, dx, dy], Some(across), Some(up)) = (panel.arrows[0], panel.x.range, panel.y.range) else {
+            panic!("{panel:?}")
+        };
+        assert!(across.1 > x + dx && up.1 > y + dy, "{across:?} {up:?} {:?}", panel.arrows);
         assert!(matches!(gradient(&formula("x^2"), None, &[3.0], &[6.0]).panels[0], Panel::Lines(_)));
         assert!(drawable(&formula("x*y*z")).is_err() && drawable(&f).is_ok());
     }

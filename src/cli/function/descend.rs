@@ -109,7 +109,13 @@ impl Descend {
             Some((rate, descent)) => {
                 let problem =
                     format!("the descent diverges at step {} (learning rate {})", descent.steps + 1, shown(*rate));
-                Err(Failure::Failed(Error::config_hint(problem, "a smaller --learning-rate")))
+                let falls = descent.values.last() < descent.values.first();
+                let hint = if falls {
+                    "the function falls without end that way; start elsewhere"
+                } else {
+                    "a smaller --learning-rate"
+                };
+                Err(Failure::Failed(Error::config_hint(problem, hint)))
             }
         }
     }

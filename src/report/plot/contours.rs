@@ -2,9 +2,9 @@
 
 use super::axes::{self, Frame, Mark, SMALL, Vertical};
 use super::colors::{Color, Palette, mix};
-use super::figure::Contours;
+use super::figure::{Contours, Series, Stroke};
 use super::font;
-use super::geometry::clipped;
+use super::geometry::{clipped, straightened};
 use super::isolines::{Grid, Ring};
 use super::lines;
 use super::scale::{self, Scale};
@@ -17,7 +17,7 @@ const BAR: f64 = 110.0;
 /// Draws the panel from `top` on and returns where it ends.
 pub(super) fn draw(scene: &mut Scene, palette: &Palette, contours: &Contours, (left, top): Point, width: f64) -> f64 {
     let looks = lines::looks(&contours.paths, palette);
-    let entries: Vec<_> = contours.paths.iter().zip(&looks).map(|(path, look)| path_entry(&path.name, *look)).collect();
+    let entries: Vec<_> = contours.paths.iter().zip(&looks).map(|(path, look)| path_entry(path, *look)).collect();
     let top = axes::legend(scene, palette, &entries, (left, top), width);
     let (x, y) = (Scale::new(&contours.x, [].into_iter(), 0.0), Scale::new(&contours.y, [].into_iter(), 0.0));
     let (wide, high) = (x.ends().1 - x.ends().0, y.ends().1 - y.ends().0);
@@ -45,9 +45,10 @@ pub(super) fn draw(scene: &mut Scene, palette: &Palette, contours: &Contours, (l
     frame.bottom
 }
 
-fn path_entry(name: &str, look: lines::Look) -> (&str, Color, Mark, f64) {
-    let (name, color, _, width) = look.entry(name);
-    (name, color, Mark::Line, width)
+/// A path is drawn as a line whatever its stroke; one that is a single point is shown as that.
+fn path_entry(path: &Series, look: lines::Look) -> (&str, Color, Mark, f64) {
+    let (name, color, _, width) = look.entry(&path.name);
+    (name, color, if path.stroke == Stroke::Points { Mark::Dot } else { Mark::Line }, width)
 }
 
 /// The values at which one band ends and the next begins, rising, with what they are called.
@@ -108,7 +109,8 @@ fn bands(scene: &mut Scene, palette: &Palette, contours: &Contours, levels: &[f6
     let place = |x: f64, y: f64| (area.left + x * cell_width, area.bottom - y * cell_height);
     for (index, ring) in &rings {
         let color = band(palette, index + usize::from(ring.area > 0.0), levels.len());
-        scene.polygon(ring.corners.iter().map(|corner| place(corner.x, corner.y)).collect(), color);
+        let corners: Vec<_> = ring.corners.iter().map(|corner| place(corner.x, corner.y)).collect();
+        scene.polygon(straightened(&corners), color);
     }
     for (index, ring) in &rings {
         let color = mix(band(palette, *index, levels.len()), palette.text, 0.28);

@@ -10,7 +10,7 @@ static FONT: &[u8] = include_bytes!("../../../assets/font/plot-sans.ttf");
 
 /// What an SVG asks for. Verdana is as wide as DejaVu Sans, and nearly every other font is narrower: a text may leave
 /// room, but runs into nothing.
-const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
+pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 
 /// The size that plotters counts in, in ems: its SVG text is `size / 1.24` high, and so is the font's ascent + descent.
 const SIZE_PER_EM: f64 = 1.24;

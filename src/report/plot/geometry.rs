@@ -26,6 +26,23 @@ pub(super) fn thinned(points: &[Point]) -> Vec<Point> {
     kept
 }
 
+/// A line without the points that lie between their neighbours along an axis, of which the edge of a grid has many.
+pub(super) fn straightened(points: &[Point]) -> Vec<Point> {
+    let rises = |a: f64, b: f64, c: f64| (a <= b && b <= c) || (a >= b && b >= c);
+    let mut kept: Vec<Point> = Vec::new();
+    for &c in points {
+        // Of points at one place the last is kept: both neighbours of a corner might be that corner.
+        if let [.., a, b] = kept.as_slice()
+            && ((a.0 == b.0 && b.0 == c.0 && rises(a.1, b.1, c.1))
+                || (a.1 == b.1 && b.1 == c.1 && rises(a.0, b.0, c.0)))
+        {
+            kept.pop();
+        }
+        kept.push(c);
+    }
+    kept
+}
+
 /// The parts of a line that are inside an area.
 pub(super) fn clipped(points: &[Point], area: Area) -> Vec<Vec<Point>> {
     let mut parts: Vec<Vec<Point>> = Vec::new();
@@ -111,6 +128,17 @@ mod tests {
         assert_eq!((thin[0], thin[thin.len() - 1]), (points[0], points[99_999]));
         let back = [(0.0, 0.0), (1.0, 0.0), (0.1, 5.0), (0.2, 1.0)];
         assert_eq!(thinned(&back), back);
+    }
+
+    #[test]
+    fn straight_parts_keep_their_ends() {
+        let points = [(0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (2.0, 1.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0)];
+        assert_eq!(straightened(&points), [(0.0, 0.0), (2.0, 0.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0)]);
+        let twice = [(0.0, 3.0), (0.0, 1.0), (0.0, 0.0), (0.0, 0.0), (1.0, 0.0), (2.0, 0.0)];
+        assert_eq!(straightened(&twice), [(0.0, 3.0), (0.0, 0.0), (2.0, 0.0)], "a corner that is there twice");
+        // There and back again is a corner.
+        let back = [(0.0, 0.0), (2.0, 0.0), (1.0, 0.0)];
+        assert_eq!((straightened(&back), straightened(&[])), (back.to_vec(), vec![]));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use std::io;
 use std::path::Path;
 
 pub(super) use self::paint::escaped;
+pub(super) use self::scale::exact;
 pub use figure::{Axis, Contours, Figure, Histogram, Images, Lines, Matrix, Panel, Series, Stroke, Theme, Tile};
 
 use self::colors::Palette;

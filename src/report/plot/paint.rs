@@ -22,6 +22,10 @@ pub(super) const DENSITY: usize = 2;
 const SVG_BASE_LINE: f64 = 0.76;
 const BITMAP_BASE_LINE: f64 = 0.62;
 
+/// Attributes that say what holds without them. No text of a picture has them: its quotation marks are escaped.
+const DEFAULTS: [&str; 4] =
+    [" opacity=\"1\"", " stroke=\"none\" stroke-width=\"0\"", " stroke=\"none\"", " text-anchor=\"start\""];
+
 /// The scene as an SVG document, the same bytes each time.
 ///
 /// # Errors
@@ -37,11 +41,15 @@ pub(super) fn svg(scene: &Scene) -> io::Result<String> {
     // The backend's head knows one size alone, and no title; images are not its matter.
     let body = document.find('>').map_or("", |end| &document[end + 1..]);
     let body = body.trim_end().trim_end_matches("</svg>");
+    // Nor does it leave out what goes without saying, or say once what holds for all: a tenth of a picture.
+    let family = format!(" font-family=\"{}\"", font::FAMILY);
+    let spare = DEFAULTS.iter().copied().chain([family.as_str()]);
+    let body = spare.fold(body.to_string(), |body, attribute| body.replace(attribute, ""));
     let (width, height) = (scene.width, scene.height);
     let title = escaped(&scene.title);
     let mut whole = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {} {}\" \
-         role=\"img\" stroke-linejoin=\"round\" stroke-linecap=\"round\">\n<title>{title}</title>{body}",
+         role=\"img\"{family} stroke-linejoin=\"round\" stroke-linecap=\"round\">\n<title>{title}</title>{body}",
         units(width),
         units(height)
     );

@@ -173,7 +173,7 @@ pub(super) fn short(value: f64) -> String {
 }
 
 /// A number with what digits a reader may want of it: five, and all of a whole number.
-pub(super) fn exact(value: f64) -> String {
+pub(in crate::report) fn exact(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 1e6 {
         return format!("{value}");
     }
@@ -181,7 +181,8 @@ pub(super) fn exact(value: f64) -> String {
     if (-3..6).contains(&power) {
         trimmed(&format!("{value:.*}", (4 - power).max(0) as usize)).to_string()
     } else {
-        format!("{value:.4e}")
+        let text = format!("{value:.4e}");
+        text.split_once('e').map_or(text.clone(), |(digits, power)| format!("{}e{power}", trimmed(digits)))
     }
 }
 
