@@ -1,6 +1,6 @@
 // out[n * M + k, j] = b[j] + sum_i x[n, i] W[i, j] under M sets of parameters, of which set k has one element of W or b
-// replaced: one layer of many literal forward passes. An invocation does 4 rows of 8 units, so that 12 loads feed 32
-// multiply-adds, and looks at every term whether it is the moved one: nothing is taken from another set's sums.
+// replaced: one layer of many literal forward passes. An invocation does 4 rows of 4 units, so that 8 loads feed 16
+// multiply-adds, or of 8 where registers allow, and looks at every term whether it is the moved one: nothing is taken from another set's sums.
 //
 // Sums go over i in `first..end`.
 
@@ -9,6 +9,8 @@ override WORKGROUP: u32;
 override CONTINUED: bool;
 // Whether each row of `out` has a row of inputs of its own; else the M sets of a sample share one.
 override OWN_INPUTS: bool;
+// Whether tiles have 8 units: 32 sums and their comparisons are too many for some GPUs' registers.
+override WIDE: bool;
 
 struct Parameters {
     rows: u32,
@@ -90,7 +92,7 @@ fn main(
         return;
     }
     let down = tile / parameters.across;
-    let column = (tile - down * parameters.across) * 8u;
+    let column = (tile - down * parameters.across) * select(4u, 8u, WIDE);
     let row0 = row_of(down * 4u);
     let row1 = row_of(down * 4u + 1u);
     let row2 = row_of(down * 4u + 2u);
@@ -104,13 +106,18 @@ fn main(
     var left1 = begin(row1, left);
     var left2 = begin(row2, left);
     var left3 = begin(row3, left);
-    var right0 = begin(row0, right);
-    var right1 = begin(row1, right);
-    var right2 = begin(row2, right);
-    var right3 = begin(row3, right);
+    var right0 = vec4<f32>(0.0);
+    var right1 = right0;
+    var right2 = right0;
+    var right3 = right0;
+    if WIDE {
+        right0 = begin(row0, right);
+        right1 = begin(row1, right);
+        right2 = begin(row2, right);
+        right3 = begin(row3, right);
+    }
     for (var i = parameters.first; i < parameters.end; i++) {
         let w_left = load_weight(left + i * parameters.units);
-        let w_right = load_weight(right + i * parameters.units);
         let x0 = inputs[row0.inputs + i];
         let x1 = inputs[row1.inputs + i];
         let x2 = inputs[row2.inputs + i];
@@ -119,17 +126,22 @@ fn main(
         left1 += x1 * with_moved(row1, i, left, w_left);
         left2 += x2 * with_moved(row2, i, left, w_left);
         left3 += x3 * with_moved(row3, i, left, w_left);
-        right0 += x0 * with_moved(row0, i, right, w_right);
-        right1 += x1 * with_moved(row1, i, right, w_right);
-        right2 += x2 * with_moved(row2, i, right, w_right);
-        right3 += x3 * with_moved(row3, i, right, w_right);
+        if WIDE {
+            let w_right = load_weight(right + i * parameters.units);
+            right0 += x0 * with_moved(row0, i, right, w_right);
+            right1 += x1 * with_moved(row1, i, right, w_right);
+            right2 += x2 * with_moved(row2, i, right, w_right);
+            right3 += x3 * with_moved(row3, i, right, w_right);
+        }
     }
     store(row0, left, left0);
     store(row1, left, left1);
     store(row2, left, left2);
     store(row3, left, left3);
-    store(row0, right, right0);
-    store(row1, right, right1);
-    store(row2, right, right2);
-    store(row3, right, right3);
+    if WIDE {
+        store(row0, right, right0);
+        store(row1, right, right1);
+        store(row2, right, right2);
+        store(row3, right, right3);
+    }
 }

@@ -3,12 +3,13 @@
 use super::kernel::{Binding, DeviceClass, Dispatch, MAX_TRIPS, WORKGROUP, folded, shader};
 use crate::backend::op::MovedAffine;
 
-/// Rows and units of an invocation.
-const TILE: [usize; 2] = [4, 8];
+/// Rows of an invocation.
+const ROWS: usize = 4;
 
-pub(super) fn dispatches(op: &MovedAffine, _class: DeviceClass) -> Vec<Dispatch> {
+pub(super) fn dispatches(op: &MovedAffine, class: DeviceClass) -> Vec<Dispatch> {
     let (inputs, units) = (op.weight.rows, op.weight.columns);
-    let (across, down) = (units.div_ceil(TILE[1]), op.out.rows.div_ceil(TILE[0]));
+    let wide = class == DeviceClass::Software;
+    let (across, down) = (units.div_ceil(if wide { 8 } else { 4 }), op.out.rows.div_ceil(ROWS));
     let own_inputs = op.inputs.rows == op.out.rows;
     let dispatch = |first: usize| {
         let end = (first + MAX_TRIPS).min(inputs);
@@ -20,6 +21,7 @@ pub(super) fn dispatches(op: &MovedAffine, _class: DeviceClass) -> Vec<Dispatch>
                 ("WORKGROUP", WORKGROUP.into()),
                 ("CONTINUED", f64::from(u8::from(first > 0))),
                 ("OWN_INPUTS", f64::from(u8::from(own_inputs))),
+                ("WIDE", f64::from(u8::from(wide))),
             ],
             bindings: vec![
                 Binding::Read(op.inputs.span()),
