@@ -1,8 +1,6 @@
 //! What each operation reads and writes, and whether its operands fit together.
 
-use super::op::{
-    Directions, MAX_NODES, MAX_PAIRS, MAX_ROUNDS, Op, ProbeChunk, ProbedLayer, ROUNDS_AT_ONCE, Targets,
-};
+use super::op::{Directions, MAX_NODES, MAX_PAIRS, MAX_ROUNDS, Op, ProbeChunk, ProbedLayer, ROUNDS_AT_ONCE, Targets};
 use super::tensor::{Span, Tensor, Words};
 use crate::network::Activation;
 use crate::{Error, Result};

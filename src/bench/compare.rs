@@ -142,7 +142,12 @@ impl Baseline {
             max_slowdown,
             rows: rows.iter().filter_map(|row| self.compared(row, max_slowdown)).collect(),
             only_here: labels.iter().filter(|label| !self.has(label)).cloned().collect(),
-            only_in_baseline: self.rows.iter().map(BaselineRow::label).filter(|label| !labels.contains(label)).collect(),
+            only_in_baseline: self
+                .rows
+                .iter()
+                .map(BaselineRow::label)
+                .filter(|label| !labels.contains(label))
+                .collect(),
         }
     }
 }

@@ -12,9 +12,9 @@ use super::elements::gather;
 use super::reference::wrong;
 use super::timing::Stopwatch;
 use super::{Options, Suite};
+use crate::Error;
 use crate::backend::Backend;
 use crate::data::idx::{encode_images, read_images};
-use crate::{Error, Result};
 
 /// As many as MNIST has, and fewer.
 const IMAGES: usize = 60_000;

@@ -36,13 +36,7 @@ pub(super) fn first_losses(network: &Network, train: &Split, settings: &Settings
 }
 
 /// The loss of one sample, whose gradient is added.
-fn sample(
-    network: &Network,
-    parameters: &[f64],
-    inputs: Vec<f64>,
-    target: usize,
-    gradient: Option<&mut [f64]>,
-) -> f64 {
+fn sample(network: &Network, parameters: &[f64], inputs: Vec<f64>, target: usize, gradient: Option<&mut [f64]>) -> f64 {
     let layers = network.layout.layers();
     // What goes into each layer; behind the last one, the logits.
     let mut values = vec![inputs];

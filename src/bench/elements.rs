@@ -146,11 +146,8 @@ fn loss_gradient(batch: usize, seed: u64) -> Case {
 
 fn column_sums(batch: usize, units: usize, seed: u64) -> Case {
     let shape = format!("{batch}x{units}");
-    let work = Work {
-        flops: Some((batch * units) as f64),
-        bytes: Some(4.0 * (batch * units + units) as f64),
-        dispatches: 1,
-    };
+    let work =
+        Work { flops: Some((batch * units) as f64), bytes: Some(4.0 * (batch * units + units) as f64), dispatches: 1 };
     Case::kernel(Suite::Kernels, "column sums", shape, work, move |backend| {
         let (x, values) = Draw::new(seed).tensor(backend, [batch, units], 1.0)?;
         let out = backend.tensor(1, units, "sums")?;
@@ -170,11 +167,7 @@ fn column_sums(batch: usize, units: usize, seed: u64) -> Case {
 fn update(parameters: usize, seed: u64) -> Case {
     // So small that any number of steps leaves the parameters where they are finite.
     const RATE: f32 = 1e-6;
-    let work = Work {
-        flops: Some(2.0 * parameters as f64),
-        bytes: Some(12.0 * parameters as f64),
-        dispatches: 1,
-    };
+    let work = Work { flops: Some(2.0 * parameters as f64), bytes: Some(12.0 * parameters as f64), dispatches: 1 };
     Case::kernel(Suite::Kernels, "update sgd", format!("{parameters} parameters"), work, move |backend| {
         let mut draw = Draw::new(seed);
         let (place, before) = draw.tensor(backend, [1, parameters], 0.1)?;

@@ -22,7 +22,7 @@ mod training;
 use std::time::{Duration, Instant};
 
 pub use ceilings::{Ceilings, CopyRate};
-pub use compare::{Baseline, Comparison, ComparedRow};
+pub use compare::{Baseline, ComparedRow, Comparison};
 pub use memory::peak_memory;
 pub use row::Row;
 
@@ -203,13 +203,7 @@ impl Plan {
         (QUICK.saturating_sub(begun.elapsed()) / left.max(1) as u32).min(EACH_QUICK)
     }
 
-    fn time(
-        &self,
-        backend: &mut dyn Backend,
-        case: &Case,
-        budget: Duration,
-        watch: &dyn Watch,
-    ) -> Result<Timing> {
+    fn time(&self, backend: &mut dyn Backend, case: &Case, budget: Duration, watch: &dyn Watch) -> Result<Timing> {
         let sample = if self.quick { SAMPLE_QUICK } else { SAMPLE };
         let stop = || watch.stop();
         case.time(backend, &Stopwatch { budget, sample, least: if self.quick { 3 } else { 7 }, stop: &stop })

@@ -40,12 +40,7 @@ pub(super) fn cases(options: &Options) -> Vec<Case> {
 }
 
 /// Trains until there are samples enough; each is one of the runs of steps that the trainer hands to the device.
-fn steps(
-    backend: &mut dyn Backend,
-    sizes: &[usize],
-    settings: &Settings,
-    stopwatch: &Stopwatch<'_>,
-) -> Result<Timing> {
+fn steps(backend: &mut dyn Backend, sizes: &[usize], settings: &Settings, stopwatch: &Stopwatch<'_>) -> Result<Timing> {
     let dataset = Dataset::open("digits", None)?;
     let mut network = network(sizes, settings.seed)?;
     let expected = first_losses(&network, dataset.train(), settings)?;

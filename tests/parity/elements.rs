@@ -1,6 +1,8 @@
 //! Cases of kernels that work element by element or row by row.
 
-use gpu_train::backend::{Activate, ActivationGradient, Argmax, CountCorrect, Fill, Gather, MultiplyAdd, OneHot, RowRange, Softmax};
+use gpu_train::backend::{
+    Activate, ActivationGradient, Argmax, CountCorrect, Fill, Gather, MultiplyAdd, OneHot, RowRange, Softmax,
+};
 use gpu_train::network::Activation;
 
 use crate::suite::Cases;

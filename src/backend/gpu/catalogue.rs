@@ -10,9 +10,9 @@ use super::{DeviceClass, dispatches, probe_fused};
 use crate::backend::op::{
     Activate, ActivationGradient, Advance, Argmax, BatchMatmul, ColumnSums, CountCorrect, CrossEntropy, CurveFeatures,
     DirectionalGradient, Directions, Fill, Formula, Gather, LossDifferences, LossGradient, MAX_NODES, Matmul, Mean,
-    Measure, MovedAffine, MultiplyAdd, OneHot, Op, Perturb, PreciseAffine, ProbeBehind, ProbeChunk, ProbeCurve, ProbeDifference,
-    ProbeList, ProbeSingle, ProbeThrough, ProbedLayer, QuotientPair, RowRange, Rule, Shift, Softmax, SumOfSquares,
-    Targets, Update,
+    Measure, MovedAffine, MultiplyAdd, OneHot, Op, Perturb, PreciseAffine, ProbeBehind, ProbeChunk, ProbeCurve,
+    ProbeDifference, ProbeList, ProbeSingle, ProbeThrough, ProbedLayer, QuotientPair, RowRange, Rule, Shift, Softmax,
+    SumOfSquares, Targets, Update,
 };
 use crate::backend::tensor::{BufferId, Bytes, Tensor, Words};
 use crate::formula::Formula as ParsedFormula;
