@@ -95,6 +95,8 @@ impl Ceilings {
 /// Seconds of one execution of these operations, the fastest seen.
 fn fastest(backend: &mut dyn Backend, stopwatch: &Stopwatch<'_>, recording: &Recording) -> Result<f64> {
     let program = backend.prepare(recording)?;
+    backend.run(program, 1)?;
+    backend.wait()?;
     let timing = stopwatch.time(backend, &mut |backend, times| {
         backend.run(program, times)?;
         backend.wait()

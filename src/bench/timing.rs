@@ -26,7 +26,13 @@ impl Stopwatch<'_> {
         if (self.stop)() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
-    /// Times `run`, which does something so many times over and waits until that is done.
+    /// How many samples there must be after so much time: where one takes more than all should, two and no more.
+    pub(super) fn least(&self, elapsed: Duration) -> usize {
+        if elapsed > self.budget { self.least.min(2) } else { self.least }
+    }
+
+    /// Times `run`, which does something so many times over and waits until that is done. It was done once before, so that
+    /// all is compiled and memory was touched.
     pub(super) fn time(
         &self,
         backend: &mut dyn Backend,
@@ -38,20 +44,18 @@ impl Stopwatch<'_> {
             run(backend, times)?;
             Ok::<_, Error>(begun.elapsed())
         };
-        // The first execution compiles and touches memory for the first time; it counts for nothing.
-        once(1)?;
         let begun = Instant::now();
-        let mut times = 1;
+        let (mut times, mut samples) = (1, Vec::new());
         loop {
             let elapsed = once(times)?;
             let factor = self.sample.as_secs_f64() / elapsed.as_secs_f64().max(1e-9);
             if factor <= 1.2 || begun.elapsed() > self.budget / 3 {
+                samples.push(elapsed.as_secs_f64() / times as f64);
                 break;
             }
             times = (times as f64 * factor.clamp(1.2, 10.0)).ceil() as usize;
         }
-        let mut samples = Vec::new();
-        while samples.len() < self.least || (samples.len() < MOST && begun.elapsed() < self.budget) {
+        while samples.len() < self.least(begun.elapsed()) || (samples.len() < MOST && begun.elapsed() < self.budget) {
             samples.push(once(times)?.as_secs_f64() / times as f64);
         }
         Ok(Timing::new(samples, times))
@@ -129,15 +133,22 @@ mod tests {
     fn a_stopwatch_takes_its_least_samples_and_stops_when_asked() {
         let mut device = CpuBackend::new(Some(1));
         let mut watch =
-            Stopwatch { budget: Duration::ZERO, sample: Duration::from_nanos(1), least: 4, stop: &|| false };
+            Stopwatch { budget: Duration::from_secs(60), sample: Duration::ZERO, least: 4, stop: &|| false };
         let mut executions = 0;
         let timing = watch.time(&mut device, &mut |_, times| {
             executions += times;
             Ok(())
         });
         let timing = timing.unwrap();
-        assert_eq!(timing.runs(), 4);
-        assert!(executions >= 1 + 4 * timing.repeats, "{executions}");
+        // Nothing takes no time: as many samples as say something.
+        assert_eq!((timing.runs(), executions), (MOST, MOST * timing.repeats));
+        // Where a single execution takes all the time there is, two must do.
+        watch.budget = Duration::from_micros(1);
+        let timing = watch.time(&mut device, &mut |_, _| {
+            std::thread::sleep(Duration::from_millis(2));
+            Ok(())
+        });
+        assert_eq!(timing.unwrap().runs(), 2);
         watch.stop = &|| true;
         let stopped = watch.time(&mut device, &mut |_, _| Ok(()));
         assert!(matches!(stopped, Err(Error::Interrupted)));

@@ -4,13 +4,14 @@ use std::time::Instant;
 
 use super::case::Case;
 use super::descent::first_losses;
+use super::draw::images;
 use super::gradients::{METHODS, network, shape, work};
 use super::kernels::networks;
 use super::reference::wrong;
 use super::timing::{Stopwatch, Timing};
 use super::{Options, Suite};
 use crate::backend::Backend;
-use crate::data::Dataset;
+use crate::data::{Dataset, Split};
 use crate::train::{Evaluation, Observer, Settings, train};
 use crate::{Error, Result};
 
@@ -41,12 +42,20 @@ pub(super) fn cases(options: &Options) -> Vec<Case> {
 
 /// Trains until there are samples enough; each is one of the runs of steps that the trainer hands to the device.
 fn steps(backend: &mut dyn Backend, sizes: &[usize], settings: &Settings, stopwatch: &Stopwatch<'_>) -> Result<Timing> {
-    let dataset = Dataset::open("digits", None)?;
+    let dataset = digits()?;
     let mut network = network(sizes, settings.seed)?;
     let expected = first_losses(&network, dataset.train(), settings)?;
     stopwatch.check()?;
-    let mut steps =
-        Steps { stopwatch, expected, wrong: None, begun: Instant::now(), last: None, steps: 0, samples: Vec::new() };
+    let mut steps = Steps {
+        stopwatch,
+        expected,
+        wrong: None,
+        begun: Instant::now(),
+        last: None,
+        enough: false,
+        steps: 0,
+        samples: Vec::new(),
+    };
     let trained = train(backend, &dataset, &mut network, settings, &mut steps);
     if let Some((got, expected)) = steps.wrong {
         return Err(wrong(backend, settings.method.name(), got, expected));
@@ -57,6 +66,14 @@ fn steps(backend: &mut dyn Backend, sizes: &[usize], settings: &Settings, stopwa
     Ok(Timing::new(steps.samples, each.max(1)))
 }
 
+/// So many of the embedded digits that batches are drawn from all over them, and no more: a run ends with their evaluation.
+fn digits() -> Result<Dataset> {
+    const SAMPLES: usize = 1_000;
+    let (pixels, labels) = images(SAMPLES)?;
+    let split = Split::new(pixels, labels, 28, 28)?;
+    Dataset::new("digits", split.clone(), split, None)
+}
+
 /// Looks on, and ends the run when it has seen enough.
 struct Steps<'a> {
     stopwatch: &'a Stopwatch<'a>,
@@ -65,8 +82,9 @@ struct Steps<'a> {
     /// A loss that is not the expected one, and that.
     wrong: Option<(f64, f64)>,
     begun: Instant,
-    /// Seconds of training when the last losses came.
-    last: Option<f64>,
+    /// How many losses came last, and the seconds of training then.
+    last: Option<(usize, f64)>,
+    enough: bool,
     /// In all samples.
     steps: usize,
     /// Seconds a step.
@@ -84,9 +102,10 @@ impl Observer for Steps<'_> {
                 return Err(Error::Interrupted);
             }
         }
-        // The trainer's first runs are short and find out how long a step takes: a quarter of the time is theirs.
-        let warm = self.begun.elapsed() > self.stopwatch.budget / 4;
-        if let Some(last) = self.last.replace(seconds).filter(|_| warm) {
+        // The trainer's first runs are short and find out how long a step takes. The losses of one run come when the next
+        // one is under way or done: only among runs of one length is that a run's time.
+        let before = self.last.replace((losses.len(), seconds));
+        if let Some((_, last)) = before.filter(|&(length, _)| length == losses.len() && !self.enough) {
             self.samples.push((seconds - last) / losses.len() as f64);
             self.steps += losses.len();
         }
@@ -98,7 +117,9 @@ impl Observer for Steps<'_> {
     }
 
     fn stop(&mut self) -> bool {
-        let enough = self.samples.len() >= self.stopwatch.least && self.begun.elapsed() >= self.stopwatch.budget;
-        enough || (self.stopwatch.stop)()
+        let elapsed = self.begun.elapsed();
+        // The losses that are still on their way then come at once, and are no measure.
+        self.enough = self.samples.len() >= self.stopwatch.least(elapsed) && elapsed >= self.stopwatch.budget;
+        self.enough || (self.stopwatch.stop)()
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn run(op: &MultiplyAdd, view: &View<'_>, worker: &mut Worker<'_>) {
     let x = &view.floats(op.x)[share];
     match level() {
         _ if op.rounds == 0 => out.copy_from_slice(x),
-        // As many chains as hide each other's latency and fit the registers: 32 of 16 floats, or 16 of 8.
+        // As many chains as hide each other's latency and fit the registers: 32 of 16 floats, or 16 of 8 or of 4.
         Level::Avx512 => twelve_chains(op.factor, op.addend, op.rounds, x, out),
         _ => six_chains(op.factor, op.addend, op.rounds, x, out),
     }
@@ -29,28 +29,33 @@ vectorized! {
 }
 
 #[inline(always)]
-fn twelve<F: Float>(factor: f32, addend: f32, rounds: usize, x: &[f32], out: &mut [f32]) {
-    body::<F, 12>(factor, addend, rounds, x, out);
+fn round<F: Float>(chain: Lanes, factor: f32, addend: f32) -> Lanes {
+    let mut next = chain;
+    for lane in 0..LANES {
+        next[lane] = F::mul_add(chain[lane], factor, addend);
+    }
+    next
 }
 
-#[inline(always)]
-fn six<F: Float>(factor: f32, addend: f32, rounds: usize, x: &[f32], out: &mut [f32]) {
-    body::<F, 6>(factor, addend, rounds, x, out);
-}
-
-#[inline(always)]
-fn body<F: Float, const CHAINS: usize>(factor: f32, addend: f32, rounds: usize, x: &[f32], out: &mut [f32]) {
-    for (x, out) in x.chunks(CHAINS * LANES).zip(out.chunks_mut(CHAINS * LANES)) {
-        let mut chains: [Lanes; CHAINS] = std::array::from_fn(|chain| load(x.get(chain * LANES..).unwrap_or_default()));
-        for _ in 0..rounds {
-            for chain in &mut chains {
-                for lane in chain {
-                    *lane = F::mul_add(*lane, factor, addend);
+/// A loop over so many chains, each a variable: an array of them is kept in memory, at a fiftieth of the speed.
+macro_rules! chains {
+    ($name:ident: $($chain:ident)*) => {
+        #[inline(always)]
+        fn $name<F: Float>(factor: f32, addend: f32, rounds: usize, x: &[f32], out: &mut [f32]) {
+            const FLOATS: usize = [$(stringify!($chain)),*].len() * LANES;
+            for (x, out) in x.chunks(FLOATS).zip(out.chunks_mut(FLOATS)) {
+                let mut parts = x.chunks(LANES);
+                $(let mut $chain = load(parts.next().unwrap_or_default());)*
+                for _ in 0..rounds {
+                    $($chain = round::<F>($chain, factor, addend);)*
+                }
+                for (chain, out) in [$($chain),*].iter().zip(out.chunks_mut(LANES)) {
+                    store(chain, out);
                 }
             }
         }
-        for (chain, out) in chains.iter().zip(out.chunks_mut(LANES)) {
-            store(chain, out);
-        }
-    }
+    };
 }
+
+chains!(twelve: a b c d e f g h i j k l);
+chains!(six: a b c d e f);

@@ -203,8 +203,7 @@ impl Bench {
         if let (Some(path), Some(format)) = (self.export.as_deref(), format) {
             format.write(document, path)?;
         }
-        let name = document.device.to_string();
-        self.plot.save(|| roofline_figure(&name, &document.ceilings, &document.results))?;
+        self.plot.save(|| roofline_figure(&document.device.name, &document.ceilings, &document.results))?;
         for warning in text::warnings(document) {
             report::warning(&warning);
         }

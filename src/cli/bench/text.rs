@@ -103,7 +103,7 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut warn = |doubtful: Vec<&Row>, what: &str| {
         if let Some(first) = doubtful.first() {
-            warnings.push(format!("{} of {} rows {what}, such as {}", doubtful.len(), rows.len(), first.label()));
+            warnings.push(format!("{} of {} rows, such as {}, {what}", doubtful.len(), rows.len(), first.label()));
         }
     };
     warn(
