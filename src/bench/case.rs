@@ -19,6 +19,7 @@ pub(super) struct Work {
 }
 
 type Time = dyn Fn(&mut dyn Backend, &Stopwatch<'_>) -> Result<Timing>;
+type Check = dyn Fn(&mut dyn Backend) -> Result<()>;
 
 /// One row before it is measured.
 #[derive(Clone)]
@@ -34,7 +35,7 @@ pub(super) struct Case {
 pub(super) struct Prepared {
     pub(super) recording: Recording,
     /// Looks at the results of the first execution.
-    pub(super) check: Box<dyn Fn(&mut dyn Backend) -> Result<()>>,
+    pub(super) check: Box<Check>,
 }
 
 impl Case {

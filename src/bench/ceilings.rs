@@ -38,7 +38,7 @@ pub struct CopyRate {
 
 /// Floats of the copies: first-level caches, second, third, memory.
 const COPIED: [usize; 5] = [4 << 10, 64 << 10, 512 << 10, 4 << 20, 16 << 20];
-const COPIED_QUICK: [usize; 3] = [16 << 10, 512 << 10, 8 << 20];
+const COPIED_QUICK: [usize; 4] = [16 << 10, 64 << 10, 512 << 10, 8 << 20];
 
 impl Ceilings {
     pub(super) fn measure(backend: &mut dyn Backend, quick: bool, stop: &dyn Fn() -> bool) -> Result<Self> {
@@ -84,11 +84,14 @@ impl Ceilings {
         known.filter(|_| work.flops.is_some() || work.bytes.is_some()).max_by(|a, b| a.0.total_cmp(&b.0))
     }
 
-    /// The rate of the copy whose size is nearest, as a factor: what fits a cache is not bound by memory.
+    /// The best rate of the copies from the size that is nearest on: what fits a cache is not bound by memory, and what is
+    /// small is not bound by what copies cost that are too small to be fast.
     fn copy_rate(&self, bytes: f64) -> f64 {
-        let distance = |copy: &&CopyRate| (copy.bytes as f64 / bytes.max(1.0)).ln().abs();
-        let nearest = self.copies.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
-        nearest.map_or(self.copy_gbytes_per_second, |copy| copy.gbytes_per_second)
+        let distance = |copy: &CopyRate| (copy.bytes as f64 / bytes.max(1.0)).ln().abs();
+        let nearest =
+            self.copies.iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).map_or(0, |copy| copy.bytes);
+        let larger = self.copies.iter().filter(|copy| copy.bytes >= nearest);
+        larger.map(|copy| copy.gbytes_per_second).fold(self.copy_gbytes_per_second, f64::max)
     }
 }
 

@@ -173,6 +173,7 @@ impl Plan {
         let mut rows: Vec<Row> =
             self.cases.iter().zip(&timings).map(|(case, timing)| Row::new(case, timing, &ceilings)).collect();
         if let Some((baseline, max_slowdown)) = baseline.filter(|_| !interrupted) {
+            // Noise makes rows slower and never faster.
             for (row, case) in rows.iter_mut().zip(&self.cases) {
                 for _ in 0..AGAIN {
                     if watch.stop() || !baseline.is_slower(row, max_slowdown) {
@@ -180,7 +181,10 @@ impl Plan {
                     }
                     let label = format!("{} once more, since it looks slower", case.label());
                     watch.begins(&label, of, of);
-                    let timing = self.time(backend, case, self.each(), watch)?;
+                    let timing = match self.time(backend, case, self.each(), watch) {
+                        Err(Error::Interrupted) => break,
+                        timing => timing?,
+                    };
                     let again = Row::new(case, &timing, &ceilings);
                     if again.median_seconds < row.median_seconds {
                         *row = again;

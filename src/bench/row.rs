@@ -31,7 +31,8 @@ pub struct Row {
     pub gflops: Option<f64>,
     /// Bytes read and written, each counted once, 10^9 a second.
     pub gbytes_per_second: Option<f64>,
-    /// The least time that the device's ceilings allow, as a share of the median.
+    /// The least time that the device's ceilings allow, as a share of the median. A copy writes as much as it reads; what
+    /// mostly reads may come out a little above 1.
     pub share_of_ceiling: Option<f64>,
     /// The ceiling that allows no less: `multiply-adds`, `copies` or `dispatches`.
     pub ceiling: Option<&'static str>,

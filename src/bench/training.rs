@@ -69,9 +69,11 @@ fn steps(backend: &mut dyn Backend, sizes: &[usize], settings: &Settings, stopwa
 /// So many of the embedded digits that batches are drawn from all over them, and no more: a run ends with their evaluation.
 fn digits() -> Result<Dataset> {
     const SAMPLES: usize = 1_000;
-    let (pixels, labels) = images(SAMPLES)?;
-    let split = Split::new(pixels, labels, 28, 28)?;
-    Dataset::new("digits", split.clone(), split, None)
+    let split = |samples| {
+        let (pixels, labels) = images(samples)?;
+        Split::new(pixels, labels, 28, 28)
+    };
+    Dataset::new("digits", split(SAMPLES)?, split(SAMPLES / 10)?, None)
 }
 
 /// Looks on, and ends the run when it has seen enough.
