@@ -20,6 +20,7 @@
 //! ```
 
 pub mod backend;
+pub mod bench;
 #[doc(hidden)]
 pub mod cli;
 pub mod data;

@@ -1,6 +1,6 @@
 //! What each operation reads and writes, and whether its operands fit together.
 
-use super::op::{Directions, MAX_NODES, MAX_PAIRS, Op, ProbeChunk, ProbedLayer, Targets};
+use super::op::{Directions, MAX_NODES, MAX_PAIRS, MAX_ROUNDS, Op, ProbeChunk, ProbedLayer, ROUNDS_AT_ONCE, Targets};
 use super::tensor::{Span, Tensor, Words};
 use crate::network::Activation;
 use crate::{Error, Result};
@@ -161,6 +161,15 @@ impl Op {
                 check.writes(&[op.cursor.span(), op.step.span()]);
             }
             Self::Fill(op) => check.writes(&[op.out.span()]),
+            Self::MultiplyAdd(op) => {
+                check.shape("the result", op.out, op.x.rows, op.x.columns);
+                check.that(op.x.len().is_multiple_of(4), || format!("{} elements, no multiple of 4", op.x.len()));
+                check.that(op.rounds.is_multiple_of(ROUNDS_AT_ONCE) && op.rounds <= MAX_ROUNDS, || {
+                    format!("{} rounds, no multiple of {ROUNDS_AT_ONCE} up to {MAX_ROUNDS}", op.rounds)
+                });
+                check.reads(&[op.x.span()]);
+                check.writes(&[op.out.span()]);
+            }
             Self::RowRange(op) => {
                 check.shape("the result", op.out, op.x.rows, 1);
                 check.reads(&[op.x.span()]);

@@ -270,6 +270,28 @@ pub struct Fill {
     pub out: Tensor,
 }
 
+/// `out[i]` is what `rounds` rounds of `v = v * factor + addend` make of `x[i]`: a copy where there are none, and nothing but
+/// multiply-adds in registers where there are many. What a device can do at most is measured by it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MultiplyAdd {
+    /// A multiple of 4 elements.
+    pub x: Tensor,
+    /// Of each round.
+    pub factor: f32,
+    /// Of each round.
+    pub addend: f32,
+    /// A multiple of [`ROUNDS_AT_ONCE`], [`MAX_ROUNDS`] at most.
+    pub rounds: usize,
+    /// The same shape.
+    pub out: Tensor,
+}
+
+/// Rounds of a [`MultiplyAdd`] that come together, so that the loop around them costs little.
+pub const ROUNDS_AT_ONCE: usize = 8;
+
+/// Most rounds of a [`MultiplyAdd`].
+pub const MAX_ROUNDS: usize = 1 << 16;
+
 /// `out[n] = max(1, max_i |x[n, i]|)`: how far `h x` reaches in row `n`, the bias (`x = 1`) included.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RowRange {
@@ -706,6 +728,7 @@ operations! {
     Update => "update",
     Advance => "advance",
     Fill => "fill",
+    MultiplyAdd => "multiply_add",
     RowRange => "row_range",
     ProbeCurve => "probe_curve",
     CurveFeatures => "curve_features",

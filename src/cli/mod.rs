@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. Options are data here; what computes is in the library.
 
+mod bench;
 mod check;
 mod checkpoints;
 mod data;
@@ -69,6 +70,9 @@ enum Command {
     Function(Box<function::Function>),
     /// The loss of outputs against targets, term by term.
     Loss(loss::LossOf),
+    /// How fast the device is: kernels, gradients, training, data, and their share of what it can do at most.
+    #[command(after_help = bench::EXAMPLES)]
+    Bench(Box<bench::Bench>),
     /// List every adapter, and say which one `--device auto` takes and why.
     Devices(devices::Devices),
     /// What a data set holds.
@@ -116,6 +120,7 @@ impl Cli {
             Some(Command::Report(report)) => report.run(),
             Some(Command::Function(function)) => function.run(),
             Some(Command::Loss(loss)) => loss.run(),
+            Some(Command::Bench(bench)) => bench.run(),
             Some(Command::Devices(devices)) => devices.run(),
             Some(Command::Data(data)) => data.run(),
         };

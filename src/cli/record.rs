@@ -20,7 +20,7 @@ use crate::train::Settings;
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct DeviceRecord {
     kind: &'static str,
-    name: String,
+    pub(super) name: String,
     backend: String,
     reason: String,
 }

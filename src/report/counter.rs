@@ -38,6 +38,20 @@ impl Counter {
         Self { what, total, begun: now, shown: Mutex::new(now), bar }
     }
 
+    /// Number `number` begins, which has a name.
+    pub fn begins(&self, number: u64, name: &str) {
+        let text = format!("{} {}/{}  {name}", self.what, count(number), count(self.total));
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(number.saturating_sub(1));
+                bar.set_message(text);
+                // The bar moves when rows begin, which may be seconds apart: it is drawn at once.
+                bar.tick();
+            }
+            None => note(&text),
+        }
+    }
+
     /// So many are done.
     pub fn at(&self, done: u64) {
         let text = || {

@@ -14,6 +14,7 @@ mod page;
 pub mod plot;
 mod progress;
 mod recorded;
+mod roofline;
 mod run_folder;
 mod table;
 
@@ -29,5 +30,6 @@ pub use output::{json, note, print, warning};
 pub use page::{RunReport, page};
 pub use progress::Progress;
 pub use recorded::RecordedRun;
+pub use roofline::roofline_figure;
 pub use run_folder::RunFolder;
 pub use table::{confusion, pairs, table};

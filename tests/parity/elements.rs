@@ -1,6 +1,8 @@
 //! Cases of kernels that work element by element or row by row.
 
-use gpu_train::backend::{Activate, ActivationGradient, Argmax, CountCorrect, Fill, Gather, OneHot, RowRange, Softmax};
+use gpu_train::backend::{
+    Activate, ActivationGradient, Argmax, CountCorrect, Fill, Gather, MultiplyAdd, OneHot, RowRange, Softmax,
+};
 use gpu_train::network::Activation;
 
 use crate::suite::Cases;
@@ -25,6 +27,18 @@ pub(crate) fn add(cases: &mut Cases) {
         for value in [0.0, -2.5e-3] {
             cases.add("fill", format!("[{rows}, {columns}] with {value}"), move |memory| {
                 Ok(Fill { value, out: memory.result(rows, columns)? }.into())
+            });
+        }
+    }
+    for (rows, columns) in [(1, 4), (7, 4), (31, 36), (101, 100), (257, 260)] {
+        for rounds in [0, 8, 72, 1 << 16] {
+            if rows > 31 && rounds > 72 {
+                continue;
+            }
+            cases.add("multiply_add", format!("{rounds} rounds of [{rows}, {columns}]"), move |memory| {
+                let x = Draw::new(12).reals(rows * columns, 3.0);
+                let (x, out) = (memory.tensor(&x, rows, columns)?, memory.result(rows, columns)?);
+                Ok(MultiplyAdd { x, factor: -0.75, addend: 0.625, rounds, out }.into())
             });
         }
     }

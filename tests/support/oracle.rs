@@ -59,6 +59,7 @@ pub(crate) fn outputs(op: &Op) -> Vec<Place> {
         Op::Update(op) => std::iter::once(op.parameters).chain(op.state).map(Floats).collect(),
         Op::Advance(op) => vec![Words(op.cursor), Words(op.step)],
         Op::Fill(op) => vec![Floats(op.out)],
+        Op::MultiplyAdd(op) => vec![Floats(op.out)],
         Op::RowRange(op) => vec![Floats(op.out)],
         Op::ProbeCurve(op) => vec![Floats(op.coefficients), Floats(op.errors)],
         Op::CurveFeatures(op) => vec![Floats(op.out)],
@@ -260,6 +261,20 @@ pub(crate) fn expect(op: &Op, before: &Contents, after: &Contents) -> Vec<Expect
         ],
         Op::Fill(op) => {
             vec![Expected::floats("out", op.out, vec![f64::from(op.value); op.out.len()], Tolerance::Exact)]
+        }
+        Op::MultiplyAdd(op) => {
+            let (factor, addend) = (f64::from(op.factor), f64::from(op.addend));
+            let result = |x: &f64| (0..op.rounds).fold(*x, |v, _| v * factor + addend);
+            let values: Vec<f64> = floats(op.x).iter().map(result).collect();
+            let tolerance = match op.rounds {
+                0 => Tolerance::Exact,
+                _ => Tolerance::Scaled {
+                    ulps: 2.0 / (1.0 - factor.abs()),
+                    magnitudes: floats(op.x).iter().map(|x| x.abs().max(addend.abs() / (1.0 - factor.abs()))).collect(),
+                    reason: "two roundings a round, each shrunk by the factor in the rounds after it",
+                },
+            };
+            vec![Expected::floats("out", op.out, values, tolerance)]
         }
         Op::RowRange(op) => {
             let x = floats(op.x);

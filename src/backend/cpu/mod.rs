@@ -27,6 +27,7 @@ mod matmul;
 mod mean;
 mod memory;
 mod moved_affine;
+mod multiply_add;
 mod nonzeros;
 mod normal;
 mod one_hot;
@@ -246,6 +247,7 @@ fn execute(op: &Op, view: &View<'_>, worker: &mut Worker<'_>) {
         Op::Update(op) => update::run(op, view, worker),
         Op::Advance(op) => advance::run(op, view, worker),
         Op::Fill(op) => fill::run(op, view, worker),
+        Op::MultiplyAdd(op) => multiply_add::run(op, view, worker),
         Op::RowRange(op) => row_range::run(op, view, worker),
         Op::ProbeCurve(op) => probe_curve::run(op, view, worker),
         Op::CurveFeatures(op) => curve_features::run(op, view, worker),

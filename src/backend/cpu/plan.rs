@@ -252,6 +252,7 @@ impl Task {
                 Op::Argmax(op) => op.x.len(),
                 Op::Update(op) => 2 * op.parameters.len() * (1 + 4 * op.rule.state_blocks()),
                 Op::Fill(op) => op.out.len(),
+                Op::MultiplyAdd(op) => (1 + 2 * op.rounds) * op.out.len(),
                 Op::RowRange(op) => op.x.len(),
                 Op::Mean(_) | Op::CountCorrect(_) | Op::Advance(_) => 1,
             },

@@ -10,9 +10,9 @@ use super::{DeviceClass, dispatches, probe_fused};
 use crate::backend::op::{
     Activate, ActivationGradient, Advance, Argmax, BatchMatmul, ColumnSums, CountCorrect, CrossEntropy, CurveFeatures,
     DirectionalGradient, Directions, Fill, Formula, Gather, LossDifferences, LossGradient, MAX_NODES, Matmul, Mean,
-    Measure, MovedAffine, OneHot, Op, Perturb, PreciseAffine, ProbeBehind, ProbeChunk, ProbeCurve, ProbeDifference,
-    ProbeList, ProbeSingle, ProbeThrough, ProbedLayer, QuotientPair, RowRange, Rule, Shift, Softmax, SumOfSquares,
-    Targets, Update,
+    Measure, MovedAffine, MultiplyAdd, OneHot, Op, Perturb, PreciseAffine, ProbeBehind, ProbeChunk, ProbeCurve,
+    ProbeDifference, ProbeList, ProbeSingle, ProbeThrough, ProbedLayer, QuotientPair, RowRange, Rule, Shift, Softmax,
+    SumOfSquares, Targets, Update,
 };
 use crate::backend::tensor::{BufferId, Bytes, Tensor, Words};
 use crate::formula::Formula as ParsedFormula;
@@ -88,6 +88,7 @@ fn every_operation() -> Vec<Op> {
         CountCorrect { predictions: words(2), targets: words(2), out: one }.into(),
         Advance { cursor: one, step: one }.into(),
         Fill { value: 1.0, out: tensor(2, 2) }.into(),
+        MultiplyAdd { x: tensor(2, 2), factor: 0.5, addend: 1.0, rounds: 8, out: tensor(2, 2) }.into(),
     ];
     for activation in Activation::ALL {
         let x = tensor(2, 2);

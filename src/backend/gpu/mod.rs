@@ -31,6 +31,7 @@ mod loss_gradient;
 mod matmul;
 mod mean;
 mod moved_affine;
+mod multiply_add;
 mod one_hot;
 mod perturb;
 mod precise_affine;
@@ -210,6 +211,7 @@ fn dispatches(op: &Op, class: DeviceClass) -> Vec<Dispatch> {
         Op::Update(op) => update::dispatches(op, class),
         Op::Advance(op) => advance::dispatches(op, class),
         Op::Fill(op) => fill::dispatches(op, class),
+        Op::MultiplyAdd(op) => multiply_add::dispatches(op, class),
         Op::RowRange(op) => row_range::dispatches(op, class),
         Op::ProbeCurve(op) => probe_curve::dispatches(op, class),
         Op::CurveFeatures(op) => curve_features::dispatches(op, class),

@@ -1,7 +1,7 @@
 //! How often one invocation goes around its loops, for the kernels that cannot be cut into several dispatches.
 
 use super::kernel::WORKGROUP;
-use crate::backend::op::{Op, spare_pairs};
+use crate::backend::op::{Op, ROUNDS_AT_ONCE, spare_pairs};
 use crate::network::OutputLoss;
 
 /// What software drivers are trusted with: some stop silently after 65,535 trips, and count the test that ends a
@@ -38,6 +38,7 @@ pub(super) fn trips(op: &Op) -> usize {
         Op::SumOfSquares(op) => op.y.columns.div_ceil(lanes),
         Op::CrossEntropy(op) => op.y.columns.div_ceil(lanes),
         Op::Argmax(op) => op.x.columns.div_ceil(lanes),
+        Op::MultiplyAdd(op) => op.rounds / ROUNDS_AT_ONCE,
         Op::RowRange(op) => op.x.columns.div_ceil(lanes),
         // Cut into dispatches of `MAX_TRIPS`, or without loops that grow.
         _ => 0,
