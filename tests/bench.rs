@@ -106,23 +106,23 @@ fn a_row_has_every_key_and_the_ceilings_are_positive() {
 }
 
 #[test]
-fn a_run_passes_against_itself_and_fails_against_one_three_times_as_fast() {
+fn a_run_passes_against_itself_and_fails_against_one_many_times_as_fast() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("before.json");
     let file = file.to_str().unwrap();
     json(&[ROW.as_slice(), &["--export", file]].concat(), 0);
     let against = |more: &[&str], code| json(&[ROW.as_slice(), &["--baseline", file], more].concat(), code);
-    // Loud machines are three times as slow now and then, but not in each of four measurements.
-    let same = against(&["--max-slowdown", "4"], 0);
+    // Loud machines are several times as slow now and then: times are compared here, so by factors beyond that.
+    let same = against(&["--max-slowdown", "30"], 0);
     let compared = &same["comparison"];
     assert_eq!(keys(compared), ["baseline", "max_slowdown", "rows", "only_here", "only_in_baseline"]);
     assert_eq!(keys(&compared["rows"][0]), ["row", "ratio", "ratio_of_fastest", "slower"]);
-    assert_eq!((&compared["rows"][0]["slower"], &compared["max_slowdown"]), (&false.into(), &4.0.into()));
-    // The control: what took a third of the time before has become slower by more than a fifth.
+    assert_eq!((&compared["rows"][0]["slower"], &compared["max_slowdown"]), (&false.into(), &30.0.into()));
+    // The control: what took a hundredth of the time before has become slower by more than a fifth.
     let mut before: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
     for row in before["results"].as_array_mut().unwrap() {
         for key in ["median_seconds", "min_seconds"] {
-            row[key] = (row[key].as_f64().unwrap() / 3.0).into();
+            row[key] = (row[key].as_f64().unwrap() / 100.0).into();
         }
     }
     let mut other = before["results"][0].clone();

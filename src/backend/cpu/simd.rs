@@ -17,6 +17,7 @@ pub(super) trait Float {
 pub(super) struct Fused;
 
 /// It has none; a fused result would cost a library call.
+#[cfg(any(test, not(target_arch = "aarch64")))]
 pub(super) struct Separate;
 
 impl Float for Fused {
@@ -31,6 +32,7 @@ impl Float for Fused {
     }
 }
 
+#[cfg(any(test, not(target_arch = "aarch64")))]
 impl Float for Separate {
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
