@@ -106,6 +106,8 @@ const QUICK: Duration = Duration::from_secs(11);
 /// The most time for a row, checks and preparation aside.
 const EACH: Duration = Duration::from_secs(1);
 const EACH_QUICK: Duration = Duration::from_millis(200);
+/// The least that is left for a row where others took too long.
+const LEAST_QUICK: Duration = Duration::from_millis(40);
 /// A sample is as many executions as take this long, that clocks and interrupts count little.
 const SAMPLE: Duration = Duration::from_millis(10);
 const SAMPLE_QUICK: Duration = Duration::from_millis(3);
@@ -204,7 +206,7 @@ impl Plan {
         if !self.quick {
             return EACH;
         }
-        (QUICK.saturating_sub(begun.elapsed()) / left.max(1) as u32).min(EACH_QUICK)
+        (QUICK.saturating_sub(begun.elapsed()) / left.max(1) as u32).clamp(LEAST_QUICK, EACH_QUICK)
     }
 
     fn time(&self, backend: &mut dyn Backend, case: &Case, budget: Duration, watch: &dyn Watch) -> Result<Timing> {

@@ -46,24 +46,16 @@ fn steps(backend: &mut dyn Backend, sizes: &[usize], settings: &Settings, stopwa
     let mut network = network(sizes, settings.seed)?;
     let expected = first_losses(&network, dataset.train(), settings)?;
     stopwatch.check()?;
-    let mut steps = Steps {
-        stopwatch,
-        expected,
-        wrong: None,
-        begun: Instant::now(),
-        last: None,
-        enough: false,
-        steps: 0,
-        samples: Vec::new(),
-    };
+    let begun = Instant::now();
+    let mut steps = Steps { stopwatch, expected, wrong: None, begun, enough: false, arrivals: Vec::new() };
     let trained = train(backend, &dataset, &mut network, settings, &mut steps);
     if let Some((got, expected)) = steps.wrong {
         return Err(wrong(backend, settings.method.name(), got, expected));
     }
     trained?;
     stopwatch.check()?;
-    let each = steps.steps / steps.samples.len().max(1);
-    Ok(Timing::new(steps.samples, each.max(1)))
+    let (repeats, samples) = samples(&steps.arrivals);
+    Ok(Timing::new(samples, repeats))
 }
 
 /// So many of the embedded digits that batches are drawn from all over them, and no more: a run ends with their evaluation.
@@ -84,13 +76,36 @@ struct Steps<'a> {
     /// A loss that is not the expected one, and that.
     wrong: Option<(f64, f64)>,
     begun: Instant,
-    /// How many losses came last, and the seconds of training then.
-    last: Option<(usize, f64)>,
     enough: bool,
-    /// In all samples.
+    /// The arrivals of losses before there were enough, and one or two after that.
+    arrivals: Vec<Arrival>,
+}
+
+/// The losses of one of the runs that the trainer hands to the device.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
     steps: usize,
-    /// Seconds a step.
-    samples: Vec<f64>,
+    /// Of training, when they came.
+    seconds: f64,
+    /// Whether more was under way: what comes when all is done, comes at once.
+    steady: bool,
+}
+
+/// Steps of a run, and the seconds a step of every run that can be told apart.
+///
+/// The losses of one run are looked at when the next one is handed over, and some devices do that one first: so it is a run's
+/// time only where its neighbours have as many steps. The trainer's first runs are short and find out how long a step takes;
+/// the very first is waited for alone.
+fn samples(arrivals: &[Arrival]) -> (usize, Vec<f64>) {
+    let sample = |before: &Arrival, now: &Arrival| (now.seconds - before.seconds) / now.steps as f64;
+    let alike = |run: &&[Arrival]| run.iter().all(|arrival| arrival.steps == run[0].steps) && run[1].steady;
+    let later = arrivals.get(1..).unwrap_or_default();
+    let mut runs: Vec<&[Arrival]> = later.windows(3).filter(alike).collect();
+    if runs.is_empty() {
+        runs = later.windows(2).filter(alike).collect();
+    }
+    let steps = runs.last().map_or(1, |run| run[1].steps);
+    (steps, runs.iter().map(|run| sample(&run[0], &run[1])).collect())
 }
 
 impl Observer for Steps<'_> {
@@ -104,13 +119,7 @@ impl Observer for Steps<'_> {
                 return Err(Error::Interrupted);
             }
         }
-        // The trainer's first runs are short and find out how long a step takes. The losses of one run come when the next
-        // one is under way or done: only among runs of one length is that a run's time.
-        let before = self.last.replace((losses.len(), seconds));
-        if let Some((_, last)) = before.filter(|&(length, _)| length == losses.len() && !self.enough) {
-            self.samples.push((seconds - last) / losses.len() as f64);
-            self.steps += losses.len();
-        }
+        self.arrivals.push(Arrival { steps: losses.len(), seconds, steady: !self.enough });
         Ok(())
     }
 
@@ -120,8 +129,37 @@ impl Observer for Steps<'_> {
 
     fn stop(&mut self) -> bool {
         let elapsed = self.begun.elapsed();
-        // The losses that are still on their way then come at once, and are no measure.
-        self.enough = self.samples.len() >= self.stopwatch.least(elapsed) && elapsed >= self.stopwatch.budget;
+        let least = self.stopwatch.least(elapsed);
+        self.enough = elapsed >= self.stopwatch.budget && samples(&self.arrivals).1.len() >= least;
         self.enough || (self.stopwatch.stop)()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Arrivals of runs of these many steps after these many seconds each.
+    fn arrivals(runs: &[(usize, f64)]) -> Vec<Arrival> {
+        let mut clock = 0.0;
+        let arrival = |&(steps, seconds): &(usize, f64)| {
+            clock += seconds;
+            Arrival { steps, seconds: clock, steady: true }
+        };
+        runs.iter().map(arrival).collect()
+    }
+
+    #[test]
+    fn only_runs_among_their_like_are_timed() {
+        // A second a step, on a device that does the next run before it hands over the losses of one.
+        let seen = arrivals(&[(1, 1.0), (1, 3.0), (2, 4.0), (4, 4.0), (4, 4.0), (4, 2.0), (2, 2.0)]);
+        assert_eq!(samples(&seen), (4, vec![1.0]));
+        let slow = arrivals(&[(1, 1.0), (1, 2.0), (1, 1.0)]);
+        assert_eq!(samples(&slow), (1, vec![1.0]));
+        assert_eq!(samples(&slow[..2]), (1, vec![]));
+        // The last losses come at once when nothing else is done.
+        let mut ended = arrivals(&[(1, 1.0), (1, 2.0), (1, 1.0), (1, 1e-9)]);
+        ended[3].steady = false;
+        assert_eq!(samples(&ended), (1, vec![1.0]));
     }
 }

@@ -99,6 +99,8 @@ fn compared(comparison: &Comparison) -> String {
 pub(super) fn warnings(document: &Document) -> Vec<String> {
     /// Rows with a larger spread are no good for small differences.
     const SPREAD: f64 = 0.2;
+    /// One sample in so many may be an outlier: every system interrupts now and then.
+    const FEW: usize = 10;
     let rows = &document.results;
     let mut warnings = Vec::new();
     let mut warn = |doubtful: Vec<&Row>, what: &str| {
@@ -107,8 +109,8 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
         }
     };
     warn(
-        rows.iter().filter(|row| row.outliers > 0).collect(),
-        "have outliers, which the median leaves out: something else ran at the same time; close other programs and repeat",
+        rows.iter().filter(|row| row.outliers * FEW > row.runs).collect(),
+        "have many outliers: something else ran at the same time; close other programs and repeat",
     );
     warn(
         rows.iter().filter(|row| row.spread > SPREAD).collect(),
