@@ -75,7 +75,7 @@ impl Polynomial {
 pub(super) fn sizes<F: Float>(moves: &impl Moves, gradient: &[f32], factor: f32) -> Lanes {
     let mut sum = [0.0; LANES];
     for (k, gradient) in gradient.iter().enumerate() {
-        let [plus, minus] = moves.of(k);
+        let [plus, minus] = moves.of::<F>(k);
         for lane in 0..LANES {
             sum[lane] = F::mul_add(gradient.abs() * factor, plus[lane].abs() + minus[lane].abs(), sum[lane]);
         }

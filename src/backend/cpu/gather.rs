@@ -1,7 +1,7 @@
 //! A mini-batch out of bytes. See `shaders/gather.wgsl`.
 
 use super::memory::View;
-use super::nonzeros::Nonzeros;
+use super::nonzeros::{Nonzeros, SECTION};
 use super::simd::{Float, vectorized};
 use super::team::Worker;
 use crate::backend::op::Gather;
@@ -23,9 +23,18 @@ pub(super) fn run_and_list(op: &Gather, nonzeros: &Nonzeros, view: &View<'_>, wo
     let places = unsafe { view.words_mut(nonzeros.places, range.clone()) };
     // SAFETY: as above.
     let values = unsafe { view.floats_mut(nonzeros.values, range) };
+    let sections = Nonzeros::sections(nonzeros.inputs);
+    // SAFETY: as above.
+    let starts = unsafe { view.words_mut(nonzeros.starts, share.start * sections..share.end * sections) };
     for_each(op, view, share, |bytes, n, inputs| {
-        let at = (n - first) * room;
-        counts[n - first] = scale_and_list(bytes, inputs, &mut places[at..at + room], &mut values[at..at + room]);
+        let n = n - first;
+        let room = n * room..(n + 1) * room;
+        let list = List {
+            places: &mut places[room.clone()],
+            values: &mut values[room],
+            starts: &mut starts[n * sections..(n + 1) * sections],
+        };
+        counts[n] = scale_and_list(bytes, inputs, list);
     });
 }
 
@@ -87,24 +96,35 @@ fn body<F: Float>(bytes: &[u8], out: &mut [f32]) {
     }
 }
 
-/// `inputs = bytes / 255`, and lists which are not zero; returns how many. The lists have the room that [`Nonzeros`] gives.
-fn scale_and_list(bytes: &[u8], inputs: &mut [f32], places: &mut [u32], values: &mut [f32]) -> u32 {
-    assert!(inputs.len() == bytes.len() && places.len().min(values.len()) >= Nonzeros::room(bytes.len()));
+/// One sample's list in [`Nonzeros`], to be written.
+struct List<'a> {
+    places: &'a mut [u32],
+    values: &'a mut [f32],
+    starts: &'a mut [u32],
+}
+
+/// `inputs = bytes / 255`, and lists which are not zero; returns how many. The list has the room that [`Nonzeros`] gives.
+fn scale_and_list(bytes: &[u8], inputs: &mut [f32], list: List<'_>) -> u32 {
+    assert!(inputs.len() == bytes.len() && list.places.len().min(list.values.len()) >= Nonzeros::room(bytes.len()));
+    assert!(list.starts.len() == Nonzeros::sections(bytes.len()));
     #[cfg(target_arch = "x86_64")]
     if super::simd::level() == super::simd::Level::Avx512 {
         // SAFETY: the processor has AVX-512, and the lists have room for a vector behind their last entry.
-        return unsafe { compressed::scale_and_list(bytes, inputs, places, values) };
+        return unsafe { compressed::scale_and_list(bytes, inputs, list) };
     }
     scale(bytes, inputs);
-    list(bytes, inputs, places, values)
+    list_scaled(bytes, inputs, list)
 }
 
 /// Lists the inputs that are not zero. Zeros come in long runs, so eight bytes are looked at together.
-fn list(bytes: &[u8], inputs: &[f32], places: &mut [u32], values: &mut [f32]) -> u32 {
+fn list_scaled(bytes: &[u8], inputs: &[f32], list: List<'_>) -> u32 {
     const TOGETHER: usize = 8;
     let mut count = 0;
     for (group, chunk) in bytes.chunks(TOGETHER).enumerate() {
         let first = group * TOGETHER;
+        if first % SECTION == 0 {
+            list.starts[first / SECTION] = count as u32;
+        }
         if let Ok(whole) = <[u8; TOGETHER]>::try_from(chunk)
             && u64::from_ne_bytes(whole) == 0
         {
@@ -112,8 +132,8 @@ fn list(bytes: &[u8], inputs: &[f32], places: &mut [u32], values: &mut [f32]) ->
         }
         for (place, &byte) in (first..).zip(chunk) {
             // Written in any case, and kept by counting on: no branch to guess wrong. `count` stays at or below `place`.
-            places[count] = place as u32;
-            values[count] = inputs[place];
+            list.places[count] = place as u32;
+            list.values[count] = inputs[place];
             count += usize::from(byte != 0);
         }
     }
@@ -125,20 +145,20 @@ fn list(bytes: &[u8], inputs: &[f32], places: &mut [u32], values: &mut [f32]) ->
 mod compressed {
     use std::arch::x86_64::*;
 
-    const LANES: usize = 16;
+    use super::{List, SECTION};
+
+    /// A section is a vector.
+    const LANES: usize = SECTION;
 
     /// # Safety
-    /// The processor has AVX-512 F, BW and VL; `inputs` is as long as `bytes`, and the lists are longer by [`LANES`].
+    /// The processor has AVX-512 F, BW and VL; `inputs` is as long as `bytes`, and the list's places and values are longer
+    /// by [`LANES`].
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,fma,popcnt")]
-    pub(super) unsafe fn scale_and_list(
-        bytes: &[u8],
-        inputs: &mut [f32],
-        places: &mut [u32],
-        values: &mut [f32],
-    ) -> u32 {
+    pub(super) unsafe fn scale_and_list(bytes: &[u8], inputs: &mut [f32], list: List<'_>) -> u32 {
         let mut count = 0;
         let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-        for first in (0..bytes.len()).step_by(LANES) {
+        for (first, start) in (0..bytes.len()).step_by(LANES).zip(list.starts) {
+            *start = count as u32;
             let there: __mmask16 = match bytes.len() - first {
                 LANES.. => 0xffff,
                 left => (1 << left) - 1,
@@ -153,8 +173,8 @@ mod compressed {
                 let place = _mm512_add_epi32(lanes, _mm512_set1_epi32(first as i32));
                 let (place, value) =
                     (_mm512_maskz_compress_epi32(counts, place), _mm512_maskz_compress_ps(counts, value));
-                _mm512_storeu_epi32(places.as_mut_ptr().add(count).cast(), place);
-                _mm512_storeu_ps(values.as_mut_ptr().add(count), value);
+                _mm512_storeu_epi32(list.places.as_mut_ptr().add(count).cast(), place);
+                _mm512_storeu_ps(list.values.as_mut_ptr().add(count), value);
                 count += counts.count_ones() as usize;
             }
         }
@@ -188,12 +208,18 @@ mod tests {
                 let room = Nonzeros::room(length);
                 for plain in [false, true] {
                     let (mut inputs, mut places, mut values) = (vec![-1.0; length], vec![0; room], vec![0.0; room]);
+                    let mut starts = vec![u32::MAX; Nonzeros::sections(length)];
+                    let list = List { places: &mut places, values: &mut values, starts: &mut starts };
                     let count = if plain {
                         scale(&bytes, &mut inputs);
-                        list(&bytes, &inputs, &mut places, &mut values)
+                        list_scaled(&bytes, &inputs, list)
                     } else {
-                        scale_and_list(&bytes, &mut inputs, &mut places, &mut values)
+                        scale_and_list(&bytes, &mut inputs, list)
                     } as usize;
+                    for (section, &start) in starts.iter().enumerate() {
+                        let before = places_expected.iter().filter(|&&place| place < section * SECTION).count();
+                        assert_eq!(start as usize, before, "{length} {every} {plain}: section {section}");
+                    }
                     assert_eq!(inputs, expected, "{length} {every} {plain}");
                     assert_eq!(
                         places[..count].iter().map(|&place| place as usize).collect::<Vec<_>>(),

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::lanes::{load, store};
 use super::math::LANES;
 use super::memory::View;
-use super::nonzeros::Nonzeros;
+use super::nonzeros::{Nonzeros, SECTION};
 use super::simd::{Float, vectorized};
 use super::team::Worker;
 use crate::backend::op::Matmul;
@@ -160,9 +160,7 @@ fn weigh<F: Float>(places: &[u32], values: &[f32], weight: &[Block], sums: &mut 
 #[inline(always)]
 fn add<F: Float>(x: f32, row: &Block, sums: &mut Block) {
     for (sum, row) in sums.iter_mut().zip(row) {
-        for lane in 0..LANES {
-            sum[lane] = F::mul_add(x, row[lane], sum[lane]);
-        }
+        *sum = F::mul_add_lanes(&[x; LANES], row, sum);
     }
 }
 
@@ -172,7 +170,7 @@ pub(super) fn gradient(op: &Matmul, nonzeros: &Nonzeros, view: &View<'_>, worker
     if !nonzeros.are_few(view) {
         return super::matmul::run(op, view, worker);
     }
-    let share = worker.share(inputs, 1);
+    let share = worker.share(inputs, SECTION);
     // SAFETY: this worker's inputs, taken once.
     let out = unsafe { view.floats_mut(op.out, share.start * units..share.end * units) };
     let delta = view.floats(op.b);
@@ -184,7 +182,7 @@ pub(super) fn gradient(op: &Matmul, nonzeros: &Nonzeros, view: &View<'_>, worker
     // The last block first, as above.
     for first in (0..units).step_by(WIDTH).rev() {
         let lists = Lists { nonzeros, view, samples: 0..samples };
-        gradient_block(&lists, inputs, share.clone(), delta, first, units, sums, out);
+        gradient_block(&lists, share.clone(), delta, first, units, sums, out);
     }
 }
 
@@ -192,7 +190,6 @@ vectorized! {
     /// The block of columns from `first` on of the rows `range` of the gradient; `sums` has room for them.
     fn gradient_block(
         lists: &Lists<'_>,
-        inputs: usize,
         range: Range<usize>,
         delta: &[f32],
         first: usize,
@@ -205,7 +202,6 @@ vectorized! {
 #[inline(always)]
 fn gradient_block_body<F: Float>(
     lists: &Lists<'_>,
-    inputs: usize,
     range: Range<usize>,
     delta: &[f32],
     first: usize,
@@ -215,15 +211,9 @@ fn gradient_block_body<F: Float>(
 ) {
     sums.fill(Block::default());
     for n in lists.samples.clone() {
-        let (places, values) = lists.nonzeros.row(lists.view, n);
-        let before = |end: usize| match end {
-            0 => 0,
-            _ if end == inputs => places.len(),
-            _ => places.partition_point(|&place| (place as usize) < end),
-        };
-        let (begin, end) = (before(range.start), before(range.end));
+        let (places, values) = lists.nonzeros.part(lists.view, n, &range);
         let delta = block(&delta[n * units + first..]);
-        for (&place, &x) in places[begin..end].iter().zip(&values[begin..end]) {
+        for (&place, &x) in places.iter().zip(values) {
             add::<F>(x, &delta, &mut sums[place as usize - range.start]);
         }
     }

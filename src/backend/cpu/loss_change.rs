@@ -93,23 +93,15 @@ impl Units {
     pub(super) fn change<F: Float>(&self, shift: &Shift) -> Lanes {
         let mut d = [0.0; LANES];
         match self.activation {
-            Activation::Sigmoid if shift.small => {
-                for lane in 0..LANES {
-                    let e = shift.growth[lane];
-                    d[lane] = self.slope[lane] * e * math::small_inverse::<F>(self.value[lane] * e);
-                }
+            Activation::Sigmoid | Activation::Tanh if shift.small => {
+                let inverse = math::small_inverse::<F>(&F::mul_lanes(&self.value, &shift.growth));
+                d = F::mul_lanes(&F::mul_lanes(&self.slope, &shift.growth), &inverse);
             }
             Activation::Sigmoid => {
                 // 1 + z expm1(s) as c + z exp(s): it keeps its precision where a shift leads from one end to the other.
                 for lane in 0..LANES {
                     let (e, power) = (shift.growth[lane], shift.factor[lane]);
                     d[lane] = self.slope[lane] * e / F::mul_add(self.value[lane], power, self.rest[lane]);
-                }
-            }
-            Activation::Tanh if shift.small => {
-                for lane in 0..LANES {
-                    let u = shift.growth[lane];
-                    d[lane] = self.slope[lane] * u * math::small_inverse::<F>(self.value[lane] * u);
                 }
             }
             Activation::Tanh => {
@@ -247,17 +239,12 @@ pub(super) fn largest_magnitude(x: &Lanes) -> f32 {
 // A trait and no closure: a closure is not compiled for the vector unit of its caller.
 pub(super) trait Moves {
     /// How much logit `k` moves.
-    fn of(&self, k: usize) -> [Lanes; 2];
+    fn of<F: Float>(&self, k: usize) -> [Lanes; 2];
     /// How much more than logit `reference` it does.
     #[inline(always)]
-    fn against(&self, k: usize, reference: usize) -> [Lanes; 2] {
-        let (mut moves, base) = (self.of(k), self.of(reference));
-        for side in 0..2 {
-            for lane in 0..LANES {
-                moves[side][lane] -= base[side][lane];
-            }
-        }
-        moves
+    fn against<F: Float>(&self, k: usize, reference: usize) -> [Lanes; 2] {
+        let (moves, base) = (self.of::<F>(k), self.of::<F>(reference));
+        [F::sub_lanes(&moves[0], &base[0]), F::sub_lanes(&moves[1], &base[1])]
     }
 }
 
@@ -292,8 +279,8 @@ impl<'a> Sample<'a> {
             return [f32::NAN; LANES];
         }
         match self.output {
-            OutputLoss::CrossEntropy { epsilon } if small => self.cross_entropy::<F, true>(epsilon, moves),
-            OutputLoss::CrossEntropy { epsilon } => self.cross_entropy::<F, false>(epsilon, moves),
+            OutputLoss::CrossEntropy { epsilon } if small => self.near_cross_entropy::<F>(epsilon, moves),
+            OutputLoss::CrossEntropy { epsilon } => self.far_cross_entropy::<F>(epsilon, moves),
             OutputLoss::SoftmaxSumOfSquares if small => self.softmax_squares::<F, true>(moves),
             OutputLoss::SoftmaxSumOfSquares => self.softmax_squares::<F, false>(moves),
             OutputLoss::SumOfSquares => self.squares::<F>(moves),
@@ -306,11 +293,9 @@ impl<'a> Sample<'a> {
         let mut sums = [[0.0; LANES]; 2];
         for (k, &p) in self.y.iter().enumerate() {
             if k != reference {
-                let sides = moves.against(k, reference);
+                let sides = moves.against::<F>(k, reference);
                 for (sum, moved) in sums.iter_mut().zip(&sides) {
-                    for lane in 0..LANES {
-                        sum[lane] = F::mul_add(p, expm1::<F, SHORT>(moved[lane]), sum[lane]);
-                    }
+                    *sum = F::mul_add_lanes(&[p; LANES], &expm1::<F, SHORT>(moved), sum);
                 }
             }
         }
@@ -318,24 +303,19 @@ impl<'a> Sample<'a> {
     }
 
     #[inline(always)]
-    fn cross_entropy<F: Float, const SHORT: bool>(&self, epsilon: f32, moves: &impl Moves) -> Lanes {
-        if !SHORT {
-            return self.far_cross_entropy::<F>(epsilon, moves);
-        }
-        let sums = self.growths::<F, SHORT>(self.target, moves);
-        let mut out = [0.0; LANES];
+    fn near_cross_entropy<F: Float>(&self, epsilon: f32, moves: &impl Moves) -> Lanes {
+        let sums = self.growths::<F, true>(self.target, moves);
         if epsilon == 0.0 {
-            for lane in 0..LANES {
-                out[lane] = ln1p::<F, SHORT>(sums[0][lane]) - ln1p::<F, SHORT>(sums[1][lane]);
-            }
-            return out;
+            return minus::<F>(&[math::small_ln1p::<F>(&sums[0]), math::small_ln1p::<F>(&sums[1])]);
         }
-        let share = self.y[self.target] / (self.y[self.target] + epsilon);
-        let side = |s: f32| ln1p::<F, SHORT>(-share * s * inverse::<F, SHORT>(s));
-        for lane in 0..LANES {
-            out[lane] = side(sums[1][lane]) - side(sums[0][lane]);
+        // Of either side: ln(1 - share s / (1 + s)).
+        let share = [-self.y[self.target] / (self.y[self.target] + epsilon); LANES];
+        let mut losses = [[0.0; LANES]; 2];
+        for (loss, sum) in losses.iter_mut().zip(&sums) {
+            let moved = F::mul_lanes(&F::mul_lanes(&share, sum), &math::small_inverse::<F>(sum));
+            *loss = math::small_ln1p::<F>(&moved);
         }
-        out
+        F::sub_lanes(&losses[1], &losses[0])
     }
 
     /// The same for moves that may lead a sample from wrong to right and back. `-ln y_t` grows by
@@ -346,7 +326,7 @@ impl<'a> Sample<'a> {
         /// The exponential of more is no number of float32, and no loss is larger.
         const MOST: f32 = 87.0;
         let sums = self.growths::<F, false>(self.reference, moves);
-        let back = moves.against(self.reference, self.target);
+        let back = moves.against::<F>(self.reference, self.target);
         let shared = self.y[self.target] + epsilon;
         let (share, rest) = (self.y[self.target] / shared, epsilon / shared);
         let mut changes = [[0.0; LANES]; 2];
@@ -360,41 +340,38 @@ impl<'a> Sample<'a> {
                 changes[side][lane] = if epsilon == 0.0 { growth } else { with_epsilon };
             }
         }
-        minus(&changes)
+        minus::<F>(&changes)
     }
 
     #[inline(always)]
     fn softmax_squares<F: Float, const SHORT: bool>(&self, moves: &impl Moves) -> Lanes {
         let sums = self.growths::<F, SHORT>(self.reference, moves);
-        let inverses = [map(&sums[0], |s| inverse::<F, SHORT>(s)), map(&sums[1], |s| inverse::<F, SHORT>(s))];
+        let inverses = [inverse::<F, SHORT>(&sums[0]), inverse::<F, SHORT>(&sums[1])];
         let mut changes = [[0.0; LANES]; 2];
         for (k, &p) in self.y.iter().enumerate() {
             // The reference's own moves against itself are 0, and so is their growth.
-            let moved = moves.against(k, self.reference);
-            let difference = self.miss_of(k);
+            let moved = moves.against::<F>(k, self.reference);
+            let (p, difference) = ([p; LANES], [self.miss_of(k); LANES]);
             for side in 0..2 {
-                for lane in 0..LANES {
-                    let e = expm1::<F, SHORT>(moved[side][lane]);
-                    let dy = p * (e - sums[side][lane]) * inverses[side][lane];
-                    changes[side][lane] = F::mul_add(dy, F::mul_add(0.5, dy, difference), changes[side][lane]);
-                }
+                let growth = F::sub_lanes(&expm1::<F, SHORT>(&moved[side]), &sums[side]);
+                let dy = F::mul_lanes(&F::mul_lanes(&p, &growth), &inverses[side]);
+                let slope = F::mul_add_lanes(&[0.5; LANES], &dy, &difference);
+                changes[side] = F::mul_add_lanes(&dy, &slope, &changes[side]);
             }
         }
-        minus(&changes)
+        minus::<F>(&changes)
     }
 
     #[inline(always)]
     fn squares<F: Float>(&self, moves: &impl Moves) -> Lanes {
         let mut changes = [[0.0; LANES]; 2];
         for k in 0..self.y.len() {
-            let (moved, difference) = (moves.of(k), self.miss_of(k));
+            let (moved, difference) = (moves.of::<F>(k), [self.miss_of(k); LANES]);
             for (change, moved) in changes.iter_mut().zip(&moved) {
-                for lane in 0..LANES {
-                    change[lane] = F::mul_add(moved[lane], F::mul_add(0.5, moved[lane], difference), change[lane]);
-                }
+                *change = F::mul_add_lanes(moved, &F::mul_add_lanes(&[0.5; LANES], moved, &difference), change);
             }
         }
-        minus(&changes)
+        minus::<F>(&changes)
     }
 
     /// `y_k - t_k`
@@ -405,28 +382,33 @@ impl<'a> Sample<'a> {
 }
 
 #[inline(always)]
-fn minus(sides: &[Lanes; 2]) -> Lanes {
+fn minus<F: Float>(sides: &[Lanes; 2]) -> Lanes {
+    F::sub_lanes(&sides[0], &sides[1])
+}
+
+#[inline(always)]
+fn expm1<F: Float, const SHORT: bool>(x: &Lanes) -> Lanes {
+    if SHORT {
+        return math::small_expm1::<F>(x);
+    }
     let mut out = [0.0; LANES];
     for lane in 0..LANES {
-        out[lane] = sides[0][lane] - sides[1][lane];
+        out[lane] = math::expm1::<F>(x[lane]);
     }
     out
 }
 
-#[inline(always)]
-fn expm1<F: Float, const SHORT: bool>(x: f32) -> f32 {
-    if SHORT { math::small_expm1::<F>(x) } else { math::expm1::<F>(x) }
-}
-
-#[inline(always)]
-fn ln1p<F: Float, const SHORT: bool>(s: f32) -> f32 {
-    if SHORT { math::small_ln1p::<F>(s) } else { math::ln1p::<F>(s) }
-}
-
 /// `1 / (1 + s)`
 #[inline(always)]
-fn inverse<F: Float, const SHORT: bool>(s: f32) -> f32 {
-    if SHORT { math::small_inverse::<F>(s) } else { 1.0 / (1.0 + s) }
+fn inverse<F: Float, const SHORT: bool>(s: &Lanes) -> Lanes {
+    if SHORT {
+        return math::small_inverse::<F>(s);
+    }
+    let mut out = [0.0; LANES];
+    for lane in 0..LANES {
+        out[lane] = 1.0 / (1.0 + s[lane]);
+    }
+    out
 }
 
 #[cfg(test)]

@@ -70,23 +70,23 @@ pub(super) const SMALL: f32 = 1.0 / 256.0;
 
 /// `exp(x) - 1` for `|x| <= SMALL`.
 #[inline(always)]
-pub(super) fn small_expm1<F: Float>(x: f32) -> f32 {
-    let p = F::mul_add(x, 1.0 / 6.0, 0.5);
-    F::mul_add(x * x, p, x)
+pub(super) fn small_expm1<F: Float>(x: &Lanes) -> Lanes {
+    let p = F::mul_add_lanes(x, &[1.0 / 6.0; LANES], &[0.5; LANES]);
+    F::mul_add_lanes(&F::mul_lanes(x, x), &p, x)
 }
 
 /// `ln(1 + s)` for `|s| <= SMALL`.
 #[inline(always)]
-pub(super) fn small_ln1p<F: Float>(s: f32) -> f32 {
-    let p = F::mul_add(s, 1.0 / 3.0, -0.5);
-    F::mul_add(s * s, p, s)
+pub(super) fn small_ln1p<F: Float>(s: &Lanes) -> Lanes {
+    let p = F::mul_add_lanes(s, &[1.0 / 3.0; LANES], &[-0.5; LANES]);
+    F::mul_add_lanes(&F::mul_lanes(s, s), &p, s)
 }
 
 /// `1 / (1 + t)` for `|t| <= SMALL`.
 #[inline(always)]
-pub(super) fn small_inverse<F: Float>(t: f32) -> f32 {
-    let p = F::mul_add(-t, t, t);
-    F::mul_add(-t, 1.0 - p, 1.0)
+pub(super) fn small_inverse<F: Float>(t: &Lanes) -> Lanes {
+    let p = F::mul_add_lanes(t, &F::sub_lanes(&[1.0; LANES], t), &[-1.0; LANES]);
+    F::mul_add_lanes(t, &p, &[1.0; LANES])
 }
 
 /// `ln(1 + s)` without cancellation, for `s > -1`; a large negative number at `s = -1`.
@@ -271,15 +271,16 @@ mod tests {
     fn short_forms_are_as_good_where_they_may_be_used() {
         for x in points(f64::from(SMALL)) {
             let wide = f64::from(x);
-            assert_close("small_expm1", x, small_expm1::<Fused>(x), wide.exp_m1(), 1.5e-7);
-            assert_close("small_ln1p", x, small_ln1p::<Fused>(x), wide.ln_1p(), 1.5e-7);
-            assert_close("small_inverse", x, small_inverse::<Separate>(x), 1.0 / (1.0 + wide), 1.5e-7);
+            assert_close("small_expm1", x, small_expm1::<Fused>(&[x; LANES])[0], wide.exp_m1(), 1.5e-7);
+            assert_close("small_ln1p", x, small_ln1p::<Fused>(&[x; LANES])[0], wide.ln_1p(), 1.5e-7);
+            assert_close("small_inverse", x, small_inverse::<Separate>(&[x; LANES])[0], 1.0 / (1.0 + wide), 1.5e-7);
         }
         let beyond = 8.0 * SMALL;
         let wide = f64::from(beyond);
-        assert!((f64::from(small_expm1::<Fused>(beyond)) / wide.exp_m1() - 1.0).abs() > 1e-6);
-        assert!((f64::from(small_ln1p::<Fused>(beyond)) / wide.ln_1p() - 1.0).abs() > 1e-6);
-        assert!((f64::from(small_inverse::<Fused>(beyond)) * (1.0 + wide) - 1.0).abs() > 5e-7);
+        let all = [beyond; LANES];
+        assert!((f64::from(small_expm1::<Fused>(&all)[0]) / wide.exp_m1() - 1.0).abs() > 1e-6);
+        assert!((f64::from(small_ln1p::<Fused>(&all)[0]) / wide.ln_1p() - 1.0).abs() > 1e-6);
+        assert!((f64::from(small_inverse::<Fused>(&all)[0]) * (1.0 + wide) - 1.0).abs() > 5e-7);
     }
 
     #[test]

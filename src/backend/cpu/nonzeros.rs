@@ -1,5 +1,7 @@
 //! The inputs of a mini-batch that are not zero, sample by sample.
 
+use std::ops::Range;
+
 use super::memory::View;
 use crate::backend::tensor::{Span, Tensor, Words};
 
@@ -12,9 +14,15 @@ pub(super) struct Nonzeros {
     pub(super) places: Words,
     /// `[N, room]`, likewise.
     pub(super) values: Tensor,
+    /// `[N * sections]`: how many entries of a sample's list come before each section of [`SECTION`] inputs, so that
+    /// whoever takes some of the inputs need not search for them.
+    pub(super) starts: Words,
     /// `I`
     pub(super) inputs: usize,
 }
+
+/// Inputs of a section.
+pub(super) const SECTION: usize = 16;
 
 /// What a sample's list may be written beyond its end: a vector's worth.
 const SLACK: usize = 16;
@@ -28,8 +36,13 @@ impl Nonzeros {
         (inputs + SLACK).next_multiple_of(SLACK)
     }
 
-    pub(super) fn spans(&self) -> [Span; 3] {
-        [self.counts.span(), self.places.span(), self.values.span()]
+    /// Sections of so many inputs.
+    pub(super) fn sections(inputs: usize) -> usize {
+        inputs.div_ceil(SECTION)
+    }
+
+    pub(super) fn spans(&self) -> [Span; 4] {
+        [self.counts.span(), self.places.span(), self.values.span(), self.starts.span()]
     }
 
     /// Places and values of a sample.
@@ -37,6 +50,16 @@ impl Nonzeros {
         let count = view.words(self.counts)[sample] as usize;
         let first = sample * self.values.columns;
         (&view.words(self.places)[first..first + count], &view.floats(self.values)[first..first + count])
+    }
+
+    /// Places and values of a sample among some of the inputs, which begin with a section and end with one.
+    pub(super) fn part<'a>(&self, view: &View<'a>, sample: usize, inputs: &Range<usize>) -> (&'a [u32], &'a [f32]) {
+        let sections = Self::sections(self.inputs);
+        let starts = &view.words(self.starts)[sample * sections..(sample + 1) * sections];
+        let (places, values) = self.row(view, sample);
+        let before = |input: usize| starts.get(input.div_ceil(SECTION)).map_or(places.len(), |&start| start as usize);
+        let part = before(inputs.start)..before(inputs.end);
+        (&places[part.clone()], &values[part])
     }
 
     /// Whether so few are listed that going through the lists is worth it. It depends on the batch alone, so that the

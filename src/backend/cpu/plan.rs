@@ -125,6 +125,7 @@ impl Plan {
             counts: words(self.tensor(samples, 1, allocate)?),
             places: words(self.tensor(samples, room, allocate)?),
             values: self.tensor(samples, room, allocate)?,
+            starts: words(self.tensor(samples, Nonzeros::sections(inputs.columns), allocate)?),
             inputs: inputs.columns,
         })
     }

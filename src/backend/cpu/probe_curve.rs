@@ -144,7 +144,7 @@ fn body<F: Float>(
             let error = if nodes.count == 1 {
                 let mut result = group.difference::<F>(&shifts[0]);
                 let factor = curves.scale / (reach * nodes.position[0]);
-                result.iter_mut().for_each(|result| *result *= factor);
+                result = F::mul_lanes(&result, &[factor; LANES]);
                 let error = group.bounds::<F>(reach, &a, &result);
                 store(&kept(&error, curves.op.tolerance, &result), &mut coefficients[0][place..]);
                 error
@@ -190,30 +190,20 @@ struct UnitMoves<'a> {
 
 impl Moves for UnitMoves<'_> {
     #[inline(always)]
-    fn of(&self, k: usize) -> [Lanes; 2] {
-        self.times(&self.group.weight(k))
+    fn of<F: Float>(&self, k: usize) -> [Lanes; 2] {
+        self.times::<F>(&self.group.weight(k))
     }
 
     #[inline(always)]
-    fn against(&self, k: usize, reference: usize) -> [Lanes; 2] {
-        let (mut weight, base) = (self.group.weight(k), self.group.weight(reference));
-        for lane in 0..LANES {
-            weight[lane] -= base[lane];
-        }
-        self.times(&weight)
+    fn against<F: Float>(&self, k: usize, reference: usize) -> [Lanes; 2] {
+        self.times::<F>(&F::sub_lanes(&self.group.weight(k), &self.group.weight(reference)))
     }
 }
 
 impl UnitMoves<'_> {
     #[inline(always)]
-    fn times(&self, weight: &Lanes) -> [Lanes; 2] {
-        let mut moves = [[0.0; LANES]; 2];
-        for side in 0..2 {
-            for lane in 0..LANES {
-                moves[side][lane] = self.d[side][lane] * weight[lane];
-            }
-        }
-        moves
+    fn times<F: Float>(&self, weight: &Lanes) -> [Lanes; 2] {
+        [F::mul_lanes(&self.d[0], weight), F::mul_lanes(&self.d[1], weight)]
     }
 }
 

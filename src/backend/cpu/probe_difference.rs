@@ -66,7 +66,7 @@ impl RowMoves<'_> {
 
 impl Moves for RowMoves<'_> {
     #[inline(always)]
-    fn of(&self, k: usize) -> [Lanes; 2] {
+    fn of<F: Float>(&self, k: usize) -> [Lanes; 2] {
         let mut moves = [[0.0; LANES]; 2];
         for lane in 0..self.curves {
             for (side, moves) in moves.iter_mut().enumerate() {

@@ -317,17 +317,13 @@ impl Block<'_> {
             let weight = load(&self.layer.transposed[k * stride + self.first..]);
             let row = self.row::<WHOLE>(k, count);
             for class in 0..CLASSES {
-                for lane in 0..LANES {
-                    sums[class][lane] = F::mul_add(row[class], weight[lane], sums[class][lane]);
-                }
+                sums[class] = F::mul_add_lanes(&[row[class]; LANES], &weight, &sums[class]);
             }
         }
         for (moves, sum) in moves.chunks_exact_mut(2 * LANES).zip(&sums) {
             let (up, down) = moves.split_at_mut(LANES);
-            for lane in 0..LANES {
-                up[lane] = self.d[0][lane] * sum[lane];
-                down[lane] = self.d[1][lane] * sum[lane];
-            }
+            store(&F::mul_lanes(&self.d[0], sum), up);
+            store(&F::mul_lanes(&self.d[1], sum), down);
         }
     }
 
@@ -344,32 +340,25 @@ impl Block<'_> {
             let part = |part: usize| self.series[(k / LANES * PARTS + part) * LANES + k % LANES];
             let mut changes = [[0.0; LANES]; 2];
             if SHORT {
-                let (slope, second, third) = (part(3), part(4), part(5));
+                let (slope, second, third) = ([part(3); LANES], [part(4); LANES], [part(5); LANES]);
                 for side in 0..2 {
-                    for lane in 0..LANES {
-                        let x = self.d[side][lane] * weight[lane];
-                        let p = F::mul_add(x, third, second);
-                        changes[side][lane] = x * F::mul_add(x, p, slope);
-                    }
+                    let x = F::mul_lanes(&self.d[side], &weight);
+                    let p = F::mul_add_lanes(&x, &third, &second);
+                    changes[side] = F::mul_lanes(&x, &F::mul_add_lanes(&x, &p, &slope));
                 }
             } else {
                 let activation = op.behind.chunk.activation;
                 let splat = [[part(0); LANES], [part(1); LANES], [part(2); LANES], [part(3); LANES]];
                 let unit = Units::of_parts(activation, splat);
                 for side in 0..2 {
-                    let mut x = [0.0; LANES];
-                    for lane in 0..LANES {
-                        x[lane] = self.d[side][lane] * weight[lane];
-                    }
+                    let x = F::mul_lanes(&self.d[side], &weight);
                     changes[side] = unit.change::<F>(&Shift::new::<F>(activation, x));
                 }
             }
             let row = self.row::<WHOLE>(k, count);
             for class in 0..CLASSES {
                 for side in 0..2 {
-                    for lane in 0..LANES {
-                        sums[class][side][lane] = F::mul_add(row[class], changes[side][lane], sums[class][side][lane]);
-                    }
+                    sums[class][side] = F::mul_add_lanes(&[row[class]; LANES], &changes[side], &sums[class][side]);
                 }
             }
         }
@@ -392,7 +381,7 @@ impl LogitMoves<'_> {
 
 impl Moves for LogitMoves<'_> {
     #[inline(always)]
-    fn of(&self, k: usize) -> [Lanes; 2] {
+    fn of<F: Float>(&self, k: usize) -> [Lanes; 2] {
         let both = &self.0[k * 2 * LANES..];
         [load(both), load(&both[LANES..])]
     }

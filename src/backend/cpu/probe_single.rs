@@ -98,12 +98,12 @@ struct RowMoves<'a> {
 
 impl Moves for RowMoves<'_> {
     #[inline(always)]
-    fn of(&self, k: usize) -> [Lanes; 2] {
+    fn of<F: Float>(&self, k: usize) -> [Lanes; 2] {
         self.times(self.row[k])
     }
 
     #[inline(always)]
-    fn against(&self, k: usize, reference: usize) -> [Lanes; 2] {
+    fn against<F: Float>(&self, k: usize, reference: usize) -> [Lanes; 2] {
         self.times(self.row[k] - self.row[reference])
     }
 }

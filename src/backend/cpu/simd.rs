@@ -5,12 +5,44 @@
 
 use std::sync::OnceLock;
 
+use super::math::{LANES, Lanes};
+
 /// What multiplication and addition are on the target: one rounding, or two.
+///
+/// The forms for all lanes say with intrinsics what a loop over the lanes says: compilers make whole vectors of most
+/// such loops, but of long chains in a loop over something else now and then a dozen fragments. They are for those.
 pub(super) trait Float {
     /// `a * b + c`
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
     /// `a * b + c` in float64.
     fn mul_add_wide(a: f64, b: f64, c: f64) -> f64;
+    /// `a * b + c`, lane by lane.
+    #[inline(always)]
+    fn mul_add_lanes(a: &Lanes, b: &Lanes, c: &Lanes) -> Lanes {
+        let mut out = [0.0; LANES];
+        for lane in 0..LANES {
+            out[lane] = Self::mul_add(a[lane], b[lane], c[lane]);
+        }
+        out
+    }
+    /// `a * b`, lane by lane.
+    #[inline(always)]
+    fn mul_lanes(a: &Lanes, b: &Lanes) -> Lanes {
+        let mut out = [0.0; LANES];
+        for lane in 0..LANES {
+            out[lane] = a[lane] * b[lane];
+        }
+        out
+    }
+    /// `a - b`, lane by lane.
+    #[inline(always)]
+    fn sub_lanes(a: &Lanes, b: &Lanes) -> Lanes {
+        let mut out = [0.0; LANES];
+        for lane in 0..LANES {
+            out[lane] = a[lane] - b[lane];
+        }
+        out
+    }
 }
 
 /// The target has a fused instruction.
@@ -31,6 +63,77 @@ impl Float for Fused {
         a.mul_add(b, c)
     }
 }
+
+/// [`Fused`] with vectors of AVX-512.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct Avx512;
+
+/// [`Fused`] with vectors of AVX2.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct Avx2;
+
+/// The lanes' forms, each out of one of `$instructions` for `$width` lanes at a time.
+#[cfg(target_arch = "x86_64")]
+macro_rules! fused_vectors {
+    ($name:ident, $width:literal, $load:ident, $store:ident, $mul_add:ident, $mul:ident, $sub:ident) => {
+        impl Float for $name {
+            #[inline(always)]
+            fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+                Fused::mul_add(a, b, c)
+            }
+
+            #[inline(always)]
+            fn mul_add_wide(a: f64, b: f64, c: f64) -> f64 {
+                Fused::mul_add_wide(a, b, c)
+            }
+
+            #[inline(always)]
+            fn mul_add_lanes(a: &Lanes, b: &Lanes, c: &Lanes) -> Lanes {
+                use std::arch::x86_64::*;
+                let mut out = [0.0; LANES];
+                for first in (0..LANES).step_by($width) {
+                    let (a, b, c) = (&a[first..], &b[first..], &c[first..]);
+                    // SAFETY: `vectorized!` alone names this type, for processors that have these instructions; each
+                    // slice holds a vector from `first` on, as `LANES` is a multiple of its width.
+                    unsafe {
+                        let sum = $mul_add($load(a.as_ptr()), $load(b.as_ptr()), $load(c.as_ptr()));
+                        $store(out[first..].as_mut_ptr(), sum);
+                    }
+                }
+                out
+            }
+
+            #[inline(always)]
+            fn mul_lanes(a: &Lanes, b: &Lanes) -> Lanes {
+                use std::arch::x86_64::*;
+                let mut out = [0.0; LANES];
+                for first in (0..LANES).step_by($width) {
+                    let (a, b) = (&a[first..], &b[first..]);
+                    // SAFETY: as above.
+                    unsafe { $store(out[first..].as_mut_ptr(), $mul($load(a.as_ptr()), $load(b.as_ptr()))) };
+                }
+                out
+            }
+
+            #[inline(always)]
+            fn sub_lanes(a: &Lanes, b: &Lanes) -> Lanes {
+                use std::arch::x86_64::*;
+                let mut out = [0.0; LANES];
+                for first in (0..LANES).step_by($width) {
+                    let (a, b) = (&a[first..], &b[first..]);
+                    // SAFETY: as above.
+                    unsafe { $store(out[first..].as_mut_ptr(), $sub($load(a.as_ptr()), $load(b.as_ptr()))) };
+                }
+                out
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+fused_vectors!(Avx512, 16, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_mul_ps, _mm512_sub_ps);
+#[cfg(target_arch = "x86_64")]
+fused_vectors!(Avx2, 8, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_mul_ps, _mm256_sub_ps);
 
 #[cfg(any(test, not(target_arch = "aarch64")))]
 impl Float for Separate {
@@ -105,14 +208,14 @@ macro_rules! vectorized {
         $visibility fn $name $(<$life>)? ($($arg: $type),*) {
             #[cfg(target_arch = "x86_64")]
             {
-                use $crate::backend::cpu::simd::{Fused, Level, level};
+                use $crate::backend::cpu::simd::{Avx2, Avx512, Level, level};
                 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
                 fn avx512 $(<$life>)? ($($arg: $type),*) {
-                    $body::<Fused>($($arg),*);
+                    $body::<Avx512>($($arg),*);
                 }
                 #[target_feature(enable = "avx2,fma")]
                 fn avx2 $(<$life>)? ($($arg: $type),*) {
-                    $body::<Fused>($($arg),*);
+                    $body::<Avx2>($($arg),*);
                 }
                 match level() {
                     // SAFETY: `level` asked the processor for exactly these features.
