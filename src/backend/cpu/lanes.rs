@@ -11,14 +11,19 @@ use super::math::{LANES, Lanes};
 pub(super) fn load(from: &[f32]) -> Lanes {
     match from.first_chunk::<LANES>() {
         Some(whole) => *whole,
-        None => {
-            let mut lanes = [0.0; LANES];
-            for (lane, &value) in lanes.iter_mut().zip(from) {
-                *lane = value;
-            }
-            lanes
-        }
+        None => rest(from),
     }
+}
+
+/// The end of the last row. Out of the way, since compilers would make one move of any size of it and the other case.
+#[cold]
+#[inline(never)]
+fn rest(from: &[f32]) -> Lanes {
+    let mut lanes = [0.0; LANES];
+    for (lane, &value) in lanes.iter_mut().zip(from) {
+        *lane = value;
+    }
+    lanes
 }
 
 /// Writes lanes from the start of a slice on, as many as there is room for.

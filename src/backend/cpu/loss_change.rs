@@ -212,8 +212,9 @@ impl Shift {
         let (mut growth, mut factor) = (s, [0.0; LANES]);
         match activation {
             Activation::Sigmoid => {
-                growth = map(&s, |s| math::expm1::<F>(s));
-                factor = map(&s, |s| math::exp::<F>(s));
+                for lane in 0..LANES {
+                    (growth[lane], factor[lane]) = (math::expm1::<F>(s[lane]), math::exp::<F>(s[lane]));
+                }
             }
             Activation::Tanh => {
                 for lane in 0..LANES {
