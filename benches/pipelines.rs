@@ -10,7 +10,8 @@ use gpu_train::backend::gpu::{ShaderVariant, shader_catalogue};
 fn is_usual(variant: &ShaderVariant) -> bool {
     let constant = |name: &str| variant.constants.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
     let among = |name: &str, values: &[f64]| constant(name).is_none_or(|value| values.contains(&value));
-    let for_gpus = variant.name != "matmul" && (variant.name != "probe_fused" || constant("WORKGROUP") == Some(64.0));
+    let for_gpus = !matches!(variant.name, "matmul" | "matmul_vectors")
+        && (variant.name != "probe_fused" || constant("WORKGROUP") == Some(64.0));
     for_gpus
         && among("ACTIVATION", &[1.0, 3.0])
         && among("OUTPUT", &[0.0])

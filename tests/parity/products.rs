@@ -6,7 +6,7 @@ use crate::suite::Cases;
 use crate::support::draw::Draw;
 
 /// `[M, K, N]`, with every size at every place, and sums longer than any driver's loop may be.
-const SHAPES: [[usize; 3]; 14] = [
+const SHAPES: [[usize; 3]; 17] = [
     [1, 1, 1],
     [1, 7, 31],
     [7, 1, 33],
@@ -21,6 +21,10 @@ const SHAPES: [[usize; 3]; 14] = [
     [2, 70_001, 3],
     [1, 70_001, 1],
     [70_001, 2, 5],
+    // So large that software drivers load by fours, with every remainder of rows and columns.
+    [131, 212, 161],
+    [190, 148, 155],
+    [128, 260, 128],
 ];
 
 pub(crate) fn add(cases: &mut Cases) {

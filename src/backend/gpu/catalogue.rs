@@ -99,6 +99,13 @@ fn every_operation() -> Vec<Op> {
         let (parameters, state) = (tensor(1, 4), Some(tensor(rule.state_blocks(), 4)));
         ops.push(Update { rule, learning_rate: 0.1, parameters, gradient: parameters, state, step: one }.into());
     }
+    for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
+        // So large that software drivers take large tiles, with rows and columns that are no multiples of four.
+        let (m, k, n) = (501, 100, 503);
+        let a = if transpose_a { tensor(k, m) } else { tensor(m, k) };
+        let b = if transpose_b { tensor(n, k) } else { tensor(k, n) };
+        ops.push(Matmul { a, transpose_a, b, transpose_b, bias: None, out: tensor(m, n) }.into());
+    }
     for len in LENGTHS {
         let (x, column) = (tensor(2, len), tensor(2, 1));
         ops.push(

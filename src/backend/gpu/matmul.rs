@@ -1,24 +1,75 @@
-//! Matrix products. See `shaders/matmul.wgsl` and `shaders/matmul_tiled.wgsl`.
+//! Matrix products. See `shaders/matmul.wgsl`, `shaders/matmul_vectors.wgsl` and `shaders/matmul_tiled.wgsl`.
 
 use super::kernel::{Binding, DeviceClass, Dispatch, MAX_TRIPS, folded, shader};
 use crate::backend::op::Matmul;
 
 pub(super) fn dispatches(op: &Matmul, class: DeviceClass) -> Vec<Dispatch> {
-    let [_, k, _] = op.shape();
+    /// Multiply-adds from which on the large tile is worth the half second that a driver takes to compile it.
+    const LARGE: usize = 1 << 22;
+    let [m, k, n] = op.shape();
+    let by_fours = k.is_multiple_of(VECTOR) && k / VECTOR <= MAX_TRIPS;
+    if class == DeviceClass::Software && by_fours && m * k * n >= LARGE {
+        return vec![by_vectors(op)];
+    }
     (0..k).step_by(MAX_TRIPS).map(|first| product(op, class, first..(first + MAX_TRIPS).min(k))).collect()
+}
+
+/// Numbers that a load brings.
+const VECTOR: usize = 4;
+
+/// Rows and columns of an invocation's tile where terms come one by one.
+const TILE: [usize; 2] = [8, 16];
+
+/// Rows and columns of an invocation's tile where terms come by fours.
+const VECTORS_TILE: [usize; 2] = [16, 16];
+
+/// Few invocations a workgroup spread small products over all cores of a CPU.
+const WORKGROUP: usize = 8;
+
+/// The product for software drivers, whose terms come by fours.
+fn by_vectors(op: &Matmul) -> Dispatch {
+    let [m, k, n] = op.shape();
+    let (across, down) = (n.div_ceil(VECTORS_TILE[1]), m.div_ceil(VECTORS_TILE[0]));
+    let flag = |is: bool| f64::from(u8::from(is));
+    // Where terms adjoin, a row or column of them begins at a multiple of four.
+    let skew = |terms_adjoin: bool, stride: usize| if terms_adjoin { 0.0 } else { (stride % VECTOR) as f64 };
+    let (a_terms_adjoin, b_terms_adjoin) = (!op.transpose_a, op.transpose_b);
+    let biased = usize::from(op.bias.is_some());
+    Dispatch {
+        name: "matmul_vectors",
+        source: shader!("matmul_vectors", "grid"),
+        constants: vec![
+            ("WORKGROUP", WORKGROUP as f64),
+            ("A_TERMS_ADJOIN", flag(a_terms_adjoin)),
+            ("B_TERMS_ADJOIN", flag(b_terms_adjoin)),
+            ("A_SKEW", skew(a_terms_adjoin, m)),
+            ("B_SKEW", skew(b_terms_adjoin, n)),
+        ],
+        bindings: bindings(op),
+        parameters: [m, n, k, biased, across, across * down].map(|word| word as u32).to_vec(),
+        workgroups: folded((across * down).div_ceil(WORKGROUP)),
+    }
+}
+
+fn bindings(op: &Matmul) -> Vec<Binding> {
+    vec![
+        Binding::Read(op.a.span()),
+        Binding::Read(op.b.span()),
+        // Not used without a bias, but something must be bound.
+        Binding::Read(op.bias.unwrap_or(op.b).span()),
+        Binding::Write(op.out.span()),
+    ]
 }
 
 /// The product's share of these terms, added to that of the terms before.
 fn product(op: &Matmul, class: DeviceClass, terms: std::ops::Range<usize>) -> Dispatch {
-    /// Few invocations a workgroup spread small products over all cores of a CPU.
-    const WORKGROUP: usize = 8;
     let [m, k, n] = op.shape();
     let continued = ("CONTINUED", f64::from(u8::from(terms.start > 0)));
     // Rows and columns of a tile, tiles of a workgroup.
     let (name, source, constants, [tall, wide], tiles_each) = match class {
         DeviceClass::Software => {
             let constants = vec![("WORKGROUP", WORKGROUP as f64), continued];
-            ("matmul", shader!("matmul", "grid"), constants, [8, 16], WORKGROUP)
+            ("matmul", shader!("matmul", "grid"), constants, TILE, WORKGROUP)
         }
         DeviceClass::Gpu => ("matmul_tiled", shader!("matmul_tiled", "grid"), vec![continued], [64, 64], 1),
     };
@@ -31,13 +82,7 @@ fn product(op: &Matmul, class: DeviceClass, terms: std::ops::Range<usize>) -> Di
         name,
         source,
         constants,
-        bindings: vec![
-            Binding::Read(op.a.span()),
-            Binding::Read(op.b.span()),
-            // Not used without a bias, but something must be bound.
-            Binding::Read(op.bias.unwrap_or(op.b).span()),
-            Binding::Write(op.out.span()),
-        ],
+        bindings: bindings(op),
         parameters: words.map(|word| word as u32).to_vec(),
         workgroups: folded((across * down).div_ceil(tiles_each)),
     }
