@@ -85,8 +85,9 @@ fn points_of_a_plane_are_what_the_definitions_give_on_every_device() {
             };
             let directions = [direction(), direction()];
             let points = [0.0, 0.0, 0.5, 0.0, -1.0, 0.25, 0.125, -2.0, 1.5, 1.5];
-            let found =
-                device.with(|backend| scores(backend, &network, &directions, &points, samples, &mut |_| true)).unwrap();
+            let found = device
+                .with(|backend| scores(backend, &network, &directions, &points, samples, None, &mut |_| true))
+                .unwrap();
             assert_eq!(found.len(), 5);
             let mut losses = Vec::new();
             for (point, score) in points.chunks(2).zip(&found) {
@@ -125,7 +126,7 @@ fn zero_derivatives_are_counted_as_literal_differences_give_them_on_every_device
                 let found = device.with(|backend| {
                     let options = GradientOptions { step_size: h, ..GradientOptions::default() };
                     let derivatives = loss_derivatives(backend, &network, samples, options).unwrap();
-                    shares(backend, &network, &weights, &derivatives, samples, h, &mut |_| true).unwrap()
+                    shares(backend, &network, &weights, &derivatives, samples, h, None, &mut |_| true).unwrap()
                 });
                 let (mut zero_accuracy, mut zero_loss, mut zero_input) = (0, 0, 0);
                 for &place in &weights {
@@ -169,8 +170,9 @@ fn a_curve_and_its_derivatives_are_what_the_definitions_give() {
             let tensors: Vec<_> = network.layout.tensors().collect();
             for tensor in [&tensors[0], &tensors[tensors.len() - 1]] {
                 let place = tensor.offset + tensor.range().len() / 2;
-                let found =
-                    device.with(|backend| curve(backend, &network, place, &shifts, samples, h, &mut |_| true)).unwrap();
+                let found = device
+                    .with(|backend| curve(backend, &network, place, &shifts, samples, h, None, &mut |_| true))
+                    .unwrap();
                 let at = |shift: f64| {
                     let mut moved = Reference::of(&network);
                     moved.parameters[place] += shift;
@@ -212,7 +214,7 @@ fn what_does_not_fit_is_an_error_and_whoever_watches_can_stop() {
     let mut device = support::devices::cpu(1);
     let backend = device.backend.as_mut();
     let mut ask = |directions: &[Vec<f32>], points: &[f32], samples: Samples<'_>, go_on: bool| {
-        scores(backend, &network, directions, points, samples, &mut |_| go_on)
+        scores(backend, &network, directions, points, samples, None, &mut |_| go_on)
     };
     assert!(ask(&direction, &[0.0], fits, true).is_ok());
     assert!(matches!(ask(&direction, &[0.0], fits, false), Err(Error::Interrupted)));
@@ -224,9 +226,9 @@ fn what_does_not_fit_is_an_error_and_whoever_watches_can_stop() {
     let beyond = Samples { images: &images, labels: &beyond };
     assert!(matches!(ask(&direction, &[0.0], beyond, true), Err(Error::Config { .. })));
     let bias = network.layout.layers()[0].bias.offset;
-    let found = shares(backend, &network, &[bias], &[], fits, 1e-4, &mut |_| true);
+    let found = shares(backend, &network, &[bias], &[], fits, 1e-4, None, &mut |_| true);
     assert!(matches!(found, Err(Error::Config { .. })), "a bias is no weight");
-    let found = curve(backend, &network, usize::MAX, &[0.0], fits, 1e-4, &mut |_| true);
+    let found = curve(backend, &network, usize::MAX, &[0.0], fits, 1e-4, None, &mut |_| true);
     assert!(matches!(found, Err(Error::Config { .. })));
 }
 
