@@ -60,8 +60,8 @@ pub const BUILTINS: &[Builtin] = &[
         formula: "20 + x0^2 - 10*cos(2*pi*x0) + x1^2 - 10*cos(2*pi*x1)",
         about: "many local minima around the one at (0, 0) (Rastrigin, 1974)",
         range: [(-5.12, 5.12); 2],
-        // Six to a period of 1: at two or fewer the arrows would show another function.
-        arrows: 61,
+        // Four to a period of 1: at two or fewer the arrows would show another function.
+        arrows: 41,
     },
 ];
 

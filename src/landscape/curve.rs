@@ -76,7 +76,8 @@ pub fn check_shifts(shifts: &[f64], step_size: f32) -> Result<()> {
     match shifts.iter().find(is_lost) {
         None => Ok(()),
         Some(shift) => {
-            let problem = format!("a step of {step_size} is none in float32 where a weight is moved by {shift:e}");
+            let problem =
+                format!("a step of {step_size} is none in float32 where a weight is moved by {:e}", *shift as f32);
             Err(Error::config_hint(problem, "a smaller --span, or a larger --step-size"))
         }
     }

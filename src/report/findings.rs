@@ -96,7 +96,7 @@ impl Answers {
     #[must_use]
     pub fn figure(&self, title: String, split: &Split) -> Figure {
         let tile = |mistake: &Mistake| Tile {
-            pixels: split.image(mistake.index).iter().map(|&byte| f32::from(byte)).collect(),
+            pixels: split.image(mistake.index).iter().map(|&byte| f32::from(byte) / 255.0).collect(),
             caption: format!(
                 "a {} as {}, {:.0}%",
                 mistake.label,

@@ -163,7 +163,7 @@ pub fn gradient(formula: &Formula, builtin: Option<&Builtin>, point: &[f64], gra
 #[must_use]
 pub fn field(formula: &Formula, range: &[(f64, f64)], count: usize, arrows: &[[f64; 4]], is_negative: bool) -> Figure {
     // More than these would touch each other.
-    const MOST: usize = 25;
+    const MOST: usize = 45;
     let stride = count.div_ceil(MOST);
     let thinned = |(index, _): &(usize, &[f64; 4])| {
         (index % count).is_multiple_of(stride) && (index / count).is_multiple_of(stride)

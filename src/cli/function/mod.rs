@@ -187,7 +187,8 @@ struct Kink {
 impl Kink {
     fn of(formula: &Formula, point: &[f64], variable: usize) -> Option<Self> {
         let (left, right) = formula.kink(point, variable)?;
-        Some(Self { variable: formula.variables()[variable].clone(), left, right })
+        // Not -0, which nobody wants to read.
+        Some(Self { variable: formula.variables()[variable].clone(), left: left + 0.0, right: right + 0.0 })
     }
 
     fn text(&self) -> String {

@@ -225,8 +225,8 @@ impl Landscape {
         match curve.iter().find(|point| !(point.loss.is_finite() && point.loss_derivative.is_finite())) {
             None => Ok(curve),
             Some(point) => Err(Error::config_hint(
-                format!("the loss is not finite where the weight is moved by {}", point.shift),
-                "a smaller --span",
+                format!("the loss or its quotient is not finite where the weight is moved by {}", point.shift as f32),
+                "a smaller --span or --step-size",
             )),
         }
     }
