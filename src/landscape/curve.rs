@@ -30,7 +30,8 @@ pub struct CurvePoint {
 /// differences of losses in float32 there, and are computed on the host in float64.
 ///
 /// # Errors
-/// [`Error::Config`] when something does not fit, or for what [`check_shifts`] refuses; [`Error::Interrupted`] when `watch` said so; or when the device fails.
+/// [`Error::Config`] when something does not fit, or for what [`check_shifts`] refuses; [`Error::Interrupted`] when
+/// `watch` said so; or when the device fails.
 pub fn curve(
     backend: &mut dyn Backend,
     network: &Network,

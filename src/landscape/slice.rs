@@ -128,9 +128,9 @@ impl Slice {
         let room = working_bytes(backend, memory, needs.parameters + rows * needs.sample)
             .min(usize::try_from(backend.max_buffer_bytes()).unwrap_or(usize::MAX));
         let most = (room / each).clamp(1, points.max(1));
-        // Runs of one size; of 4 points or a multiple, so that threads get the same.
+        // Runs of one size; of 4 points or a multiple, so that threads get the same, where there is room for so many.
         let group = points.max(1).div_ceil(points.max(1).div_ceil(most));
-        let group = if most >= 4 { group.next_multiple_of(4) } else { group };
+        let group = if most >= 4 { group.next_multiple_of(4).min(most / 4 * 4) } else { group };
 
         let blocks = || std::iter::once(&network.parameters).chain(directions);
         let gathered =
