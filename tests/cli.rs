@@ -318,6 +318,32 @@ fn an_interrupted_run_saves_what_it_learnt() {
     }
 }
 
+#[test]
+fn an_evaluation_draws_the_confusion_and_what_went_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model.safetensors");
+    let model = model.to_str().unwrap();
+    let run = gpu_train(&short(&["--save", model, "--quiet"])).output().unwrap();
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    let plain = json(&["evaluate", model, "--device", "cpu", "--json"]);
+    for ending in ["svg", "png"] {
+        let picture = folder.path().join(format!("answers.{ending}"));
+        let options = ["evaluate", model, "--device", "cpu", "--json", "--plot", picture.to_str().unwrap()];
+        assert_eq!(json(&options)["confusion"], plain["confusion"]);
+        let drawn = fs::read(&picture).unwrap();
+        if ending == "svg" {
+            let drawn = String::from_utf8(drawn).unwrap();
+            let counts: u64 = plain["confusion"][0].as_array().unwrap().iter().map(|cell| cell.as_u64().unwrap()).sum();
+            assert!(counts > 0 && drawn.contains("true class 9, predicted class 9: "), "every cell is told");
+            assert!(drawn.contains("Answers on the test split of digits") && drawn.contains(" as "), "mistakes");
+        } else {
+            assert!(drawn.starts_with(b"\x89PNG"));
+        }
+    }
+    let refused = gpu_train(&["evaluate", model, "--plot", "answers.gif"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_told() {

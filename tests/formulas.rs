@@ -289,6 +289,63 @@ fn text_names_who_moved_and_who_stayed() {
 }
 
 #[test]
+fn at_a_kink_both_sides_are_told_and_no_derivative() {
+    for (device, _) in devices() {
+        for (of, at, left, right) in [
+            ("abs(x)", "0", Some(-1.0), Some(1.0)),
+            ("max(0, x)", "0", Some(0.0), Some(1.0)),
+            ("min(3*x, x^2)", "3", Some(6.0), Some(3.0)),
+            ("sqrt(abs(x))", "0", None, None),
+        ] {
+            let found = json(&["differentiate", "--of", of, "--at", at, "--device", device], 0);
+            let kink = &found["kink"];
+            assert_eq!(kink["variable"], "x", "{of}: {found}");
+            assert_eq!((kink["left"].as_f64(), kink["right"].as_f64()), (left, right), "{of}: {found}");
+            assert!(found["analytic"].is_null() && found["error"].is_null(), "{of}: {found}");
+            assert!(found["sweep"].as_array().unwrap().is_empty(), "{of}");
+        }
+        // The control: beside it there is a derivative, and no kink.
+        let found = json(&["differentiate", "--of", "abs(x)", "--at", "0.5", "--device", device], 0);
+        assert!(found["kink"].is_null() && number(&found["analytic"]) == 1.0, "{found}");
+    }
+    let shown = run(&["differentiate", "--of", "abs(x)", "--at", "0"]);
+    assert!(text(&shown.stdout).contains("none: a kink, -1 on the left and 1 on the right"), "{}", text(&shown.stdout));
+    assert!(!text(&shown.stdout).contains("least error"), "{}", text(&shown.stdout));
+    let found = json(&["gradient", "--of", "abs(x0) + x1^2", "--at", "0,3"], 0);
+    assert!(found["analytic"][0].is_null() && number(&found["analytic"][1]) == 6.0, "{found}");
+    assert_eq!((found["kinks"].as_array().unwrap().len(), &found["kinks"][0]["variable"]), (1, &"x0".into()));
+    let shown = run(&["gradient", "--of", "abs(x0) + x1^2", "--at", "0,3"]);
+    assert!(text(&shown.stdout).contains("along x0 the derivative is -1 on the left and 1 on the right"));
+}
+
+/// Arrows at the distance of a function's period all point alike.
+#[test]
+fn a_fields_arrows_show_the_function_and_not_an_alias() {
+    let turns = |more: &[&str]| {
+        let found = json(&[&["field", "--of", "rastrigin"], more].concat(), 0);
+        let side = number(&found["grid"]) as usize;
+        let row = &found["vectors"].as_array().unwrap()[..side];
+        let slopes: Vec<_> = row.iter().map(|row| number(&row["vector"][0])).collect();
+        slopes.windows(2).filter(|pair| pair[0] * pair[1] < 0.0).count()
+    };
+    // Ten periods in each direction, in each of which the slope changes its sign twice.
+    assert!((20..=22).contains(&turns(&[])), "{}", turns(&[]));
+    // The control: one arrow a period sees none of them.
+    assert!(turns(&["--range", "-5.1:4.9", "--grid", "11"]) < 3);
+}
+
+#[test]
+fn where_nothing_is_said_formulas_are_in_float64() {
+    let found = json(&["differentiate", "--of", PARABOLA, "--at", "5"], 0);
+    assert_eq!(found["device"]["kind"], "cpu");
+    let reason = |found: &Value| found["device"]["reason"].as_str().unwrap().to_string();
+    assert!(reason(&found).contains("float64") && !reason(&found).contains("asked"), "{found}");
+    let asked = json(&["differentiate", "--of", PARABOLA, "--at", "5", "--device", "cpu"], 0);
+    assert!(reason(&asked).contains("as asked for"), "{asked}");
+    assert_eq!(asked["derivative"], found["derivative"]);
+}
+
+#[test]
 fn quotients_of_higher_order_are_nearer() {
     let error = |difference: &str| {
         let options = ["--step-size", "0.1", "--difference", difference];

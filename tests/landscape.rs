@@ -85,8 +85,9 @@ fn points_of_a_plane_are_what_the_definitions_give_on_every_device() {
             };
             let directions = [direction(), direction()];
             let points = [0.0, 0.0, 0.5, 0.0, -1.0, 0.25, 0.125, -2.0, 1.5, 1.5];
-            let found =
-                device.with(|backend| scores(backend, &network, &directions, &points, samples, &mut |_| true)).unwrap();
+            let found = device
+                .with(|backend| scores(backend, &network, &directions, &points, samples, None, &mut |_| true))
+                .unwrap();
             assert_eq!(found.len(), 5);
             let mut losses = Vec::new();
             for (point, score) in points.chunks(2).zip(&found) {
@@ -125,7 +126,7 @@ fn zero_derivatives_are_counted_as_literal_differences_give_them_on_every_device
                 let found = device.with(|backend| {
                     let options = GradientOptions { step_size: h, ..GradientOptions::default() };
                     let derivatives = loss_derivatives(backend, &network, samples, options).unwrap();
-                    shares(backend, &network, &weights, &derivatives, samples, h, &mut |_| true).unwrap()
+                    shares(backend, &network, &weights, &derivatives, samples, h, None, &mut |_| true).unwrap()
                 });
                 let (mut zero_accuracy, mut zero_loss, mut zero_input) = (0, 0, 0);
                 for &place in &weights {
@@ -169,8 +170,9 @@ fn a_curve_and_its_derivatives_are_what_the_definitions_give() {
             let tensors: Vec<_> = network.layout.tensors().collect();
             for tensor in [&tensors[0], &tensors[tensors.len() - 1]] {
                 let place = tensor.offset + tensor.range().len() / 2;
-                let found =
-                    device.with(|backend| curve(backend, &network, place, &shifts, samples, h, &mut |_| true)).unwrap();
+                let found = device
+                    .with(|backend| curve(backend, &network, place, &shifts, samples, h, None, &mut |_| true))
+                    .unwrap();
                 let at = |shift: f64| {
                     let mut moved = Reference::of(&network);
                     moved.parameters[place] += shift;
@@ -204,6 +206,44 @@ fn a_curve_and_its_derivatives_are_what_the_definitions_give() {
 }
 
 #[test]
+fn a_small_budget_changes_how_the_work_is_cut_and_not_what_is_found() {
+    let (images, labels) = samples(300);
+    let samples = Samples { images: &images, labels: &labels };
+    let network = networks().remove(3);
+    let direction: Vec<f32> = (0..network.layout.len()).map(|place| (place as f32).sin()).collect();
+    let points: Vec<f32> = (0..20).map(|point| point as f32 / 10.0 - 1.0).collect();
+    let weights = sampled_weights(&network, 30, 1);
+    for mut device in support::devices::all() {
+        // How often the work is seen to go on says how many parts there are.
+        let mut found = [None, Some(100_000), Some(1)].map(|memory| {
+            let mut parts = 0;
+            let mut watch = |_| {
+                parts += 1;
+                true
+            };
+            let (scores, shares) = device.with(|backend| {
+                let line = std::slice::from_ref(&direction);
+                let scores = scores(backend, &network, line, &points, samples, memory, &mut watch).unwrap();
+                (scores, shares(backend, &network, &weights, &[], samples, 0.5, memory, &mut watch).unwrap())
+            });
+            (parts, scores, shares)
+        });
+        let (few, expected, shares) = found[0].clone();
+        let mut parts = vec![few];
+        for (more, scores, again) in found.iter_mut().skip(1) {
+            parts.push(*more);
+            assert_eq!(*again, shares);
+            for (found, expected) in scores.iter().zip(&expected) {
+                // The same float32 losses, summed in float64 in another order.
+                let off = (found.loss - expected.loss).abs();
+                assert!(off < 1e-6 && found.accuracy == expected.accuracy, "{found:?}, {expected:?}");
+            }
+        }
+        assert!(parts[0] < parts[1] && parts[1] < parts[2], "{parts:?}");
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_an_error_and_whoever_watches_can_stop() {
     let (images, labels) = samples(70);
     let network = networks().remove(1);
@@ -212,7 +252,7 @@ fn what_does_not_fit_is_an_error_and_whoever_watches_can_stop() {
     let mut device = support::devices::cpu(1);
     let backend = device.backend.as_mut();
     let mut ask = |directions: &[Vec<f32>], points: &[f32], samples: Samples<'_>, go_on: bool| {
-        scores(backend, &network, directions, points, samples, &mut |_| go_on)
+        scores(backend, &network, directions, points, samples, None, &mut |_| go_on)
     };
     assert!(ask(&direction, &[0.0], fits, true).is_ok());
     assert!(matches!(ask(&direction, &[0.0], fits, false), Err(Error::Interrupted)));
@@ -224,10 +264,15 @@ fn what_does_not_fit_is_an_error_and_whoever_watches_can_stop() {
     let beyond = Samples { images: &images, labels: &beyond };
     assert!(matches!(ask(&direction, &[0.0], beyond, true), Err(Error::Config { .. })));
     let bias = network.layout.layers()[0].bias.offset;
-    let found = shares(backend, &network, &[bias], &[], fits, 1e-4, &mut |_| true);
+    let found = shares(backend, &network, &[bias], &[], fits, 1e-4, None, &mut |_| true);
     assert!(matches!(found, Err(Error::Config { .. })), "a bias is no weight");
-    let found = curve(backend, &network, usize::MAX, &[0.0], fits, 1e-4, &mut |_| true);
+    let found = curve(backend, &network, usize::MAX, &[0.0], fits, 1e-4, None, &mut |_| true);
     assert!(matches!(found, Err(Error::Config { .. })));
+    // Where float32 has no two numbers a step apart.
+    for (shift, h, is_lost) in [(1_000.0, 1e-4, false), (1e4, 1e-4, true), (1e4, 1.0, false), (1e38, 1.0, true)] {
+        let found = curve(backend, &network, 0, &[0.0, shift], fits, h, None, &mut |_| true);
+        assert_eq!(matches!(found, Err(Error::Config { .. })), is_lost, "{shift} by {h}");
+    }
 }
 
 fn run(arguments: &[&str]) -> Output {
@@ -422,6 +467,7 @@ fn wrong_calls_end_with_a_reason() {
         (2, &["--index", "-1"], "no index"),
         (2, &["--span", "0"], "positive"),
         (2, &["--span", "nan"], "positive"),
+        (2, &["--span", "1e38"], "a step of 0.0001 is none in float32"),
         (2, &["--step-size", "0"], "positive"),
         (2, &["--grid", "1"], "grid"),
         (2, &["--grid", "5"], "--plane"),

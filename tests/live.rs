@@ -19,20 +19,29 @@ fn binary() -> &'static Path {
     assert_cmd::cargo::cargo_bin!("gpu-train")
 }
 
-/// Runs the binary on a terminal of 100 x 40 that util-linux's `script` makes; its process writes its number to `pid`.
+/// Runs the binary on a terminal of 100 x 40 that util-linux's `script` makes; its process writes its number to `pid`,
+/// and the terminal's name and its settings before and after it are in `terminal`, `before` and `after`.
 /// `None` where there is no such program, and that is said.
 fn on_a_terminal(folder: &Path, arguments: &str) -> Option<Child> {
     if Command::new("script").arg("--version").stdout(Stdio::null()).status().is_err() {
         eprintln!("util-linux's script is not there: the screen was NOT tried on a terminal");
         return None;
     }
-    let run = folder.join("run.sh");
     let program = binary().display();
-    let text = format!("stty rows 40 cols 100\necho $$ > pid\nexec '{program}' {arguments}\n");
-    fs::write(&run, text).unwrap();
+    fs::write(folder.join("program.sh"), format!("echo $$ > pid\nexec '{program}' {arguments}\n")).unwrap();
+    let lines = ["stty rows 40 cols 100", "tty > terminal", "stty -a > before", "sh program.sh", "code=$?"];
+    let text = format!("{}\nstty -a > after\nexit $code\n", lines.join("\n"));
+    fs::write(folder.join("run.sh"), text).unwrap();
     let mut command = Command::new("script");
     command.args(["-qefc", "sh run.sh", "typescript"]).current_dir(folder).env("TERM", "xterm-256color");
     Some(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap())
+}
+
+/// The terminal's settings are what they were.
+fn assert_as_it_was(folder: &Path) {
+    let [before, after] = ["before", "after"].map(|file| fs::read_to_string(folder.join(file)).unwrap());
+    assert!(before.contains(" echo ") && before.contains(" icanon "), "{before}");
+    assert_eq!(before, after);
 }
 
 /// What came to the terminal, and the exit code.
@@ -64,6 +73,7 @@ fn a_run_is_shown_and_the_terminal_given_back() {
     assert!(before.contains("device") && after.contains(CURSOR), "{shown:?}");
     assert!(after.contains("test") && after.contains("accuracy"), "the result is on the usual screen: {after:?}");
     assert!(!after.contains(ENTER), "{after:?}");
+    assert_as_it_was(folder.path());
 }
 
 #[test]
@@ -80,6 +90,13 @@ fn an_interrupted_run_gives_the_terminal_back() {
             assert!(count > 0 && begun.elapsed() < Duration::from_secs(60), "{}", String::from_utf8_lossy(&shown));
             shown.extend(&piece[..count]);
         }
+        // Keys are not shown, Ctrl-Z does nothing, and Ctrl-C is what it is.
+        let terminal = fs::read_to_string(folder.path().join("terminal")).unwrap();
+        let settings = Command::new("stty").args(["-a", "-F", terminal.trim()]).output().unwrap().stdout;
+        let settings = String::from_utf8(settings).unwrap();
+        for expected in [" -echo ", " -icanon ", "susp = <undef>;", "isig ", "intr = ^C;"] {
+            assert!(settings.contains(expected), "{expected}: {settings}");
+        }
         let pid = fs::read_to_string(folder.path().join("pid")).unwrap();
         assert!(Command::new("kill").args([signal, pid.trim()]).status().unwrap().success());
         output.read_to_end(&mut shown).unwrap();
@@ -87,6 +104,7 @@ fn an_interrupted_run_gives_the_terminal_back() {
         let shown = String::from_utf8_lossy(&shown).into_owned();
         let [_, _, after] = parts(&shown);
         assert!(after.contains(CURSOR) && after.contains("accuracy"), "{signal}: {after:?}");
+        assert_as_it_was(folder.path());
     }
 }
 

@@ -81,6 +81,8 @@ fn a_gradient_is_told_and_written_in_the_points_shapes() {
     );
     assert!((found["loss"].as_f64().unwrap() - 125.75).abs() < 1e-3, "{found}");
     assert!(found["seconds"].as_f64() > Some(0.0) && found["loss_evaluations"].as_u64() > Some(10), "{found}");
+    let probes = serde_json::json!({"curves": 0, "more_nodes": 0, "single": 5, "largest_check_error": 0.0});
+    assert_eq!(found["probes"], probes, "of a function that nothing is known of, every variable is probed by itself");
     let tensors = found["tensors"].as_array().unwrap();
     assert_eq!(tensors.iter().map(|tensor| &tensor["name"]).collect::<Vec<_>>(), ["a", "b"]);
     for tensor in tensors {

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::options::{DataOptions, DeviceOptions, FunctionOptions, OutputOptions};
+use super::options::{DataOptions, DeviceOptions, FunctionOptions, OutputOptions, PlotOptions};
 use super::record::DeviceRecord;
 use super::samples::SplitName;
-use super::{Failure, Outcome};
-use crate::report::{self, confusion, count, pairs, percent};
+use super::{Failure, Outcome, paths};
+use crate::report::{self, Answers, confusion, count, pairs, percent};
 use crate::train::{self, checkpoint};
 use crate::{Error, Result};
 
@@ -27,6 +27,9 @@ pub(super) struct Evaluate {
     functions: FunctionOptions,
     #[command(flatten)]
     device: DeviceOptions,
+    /// The confusion matrix, and the samples that went wrong, the surest first
+    #[command(flatten)]
+    plot: PlotOptions,
     #[command(flatten)]
     output: OutputOptions,
 }
@@ -47,6 +50,10 @@ struct Document {
 impl Evaluate {
     /// Evaluates and reports.
     pub(super) fn run(&self) -> Result<Outcome, Failure> {
+        self.plot.checked().map_err(Failure::Usage)?;
+        if let Some(path) = &self.plot.file {
+            paths::check_replaceable(path)?;
+        }
         let mut model = checkpoint::load(&self.model)?;
         self.functions.override_model(&mut model).map_err(Failure::Usage)?;
         let network = model.network;
@@ -63,6 +70,15 @@ impl Evaluate {
             let problem = format!("its loss on the {split_name} split is {loss}");
             return Err(Error::Model { path: self.model.clone(), problem }.into());
         }
+        let answers = match &self.plot.file {
+            Some(_) => Some(Answers::of(opened.backend.as_mut(), &network, split)?),
+            None => None,
+        };
+        // What was found is said, whatever happens to the picture.
+        let drawn = answers.map_or(Ok(()), |answers| {
+            let title = format!("Answers on the {split_name} split of {}: {} right", dataset.name(), percent(accuracy));
+            self.plot.save(|| answers.figure(title, split))
+        });
         if self.output.json {
             report::json(&Document {
                 command: "evaluate",
@@ -82,6 +98,7 @@ impl Evaluate {
             ]);
             report::print(&format!("{scores}\n{}", confusion(&evaluation.confusion)))?;
         }
+        drawn?;
         Ok(Outcome::Done)
     }
 }

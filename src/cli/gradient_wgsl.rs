@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::options::{DeviceOptions, OutputOptions};
 use super::record::DeviceRecord;
+use super::summary::Probes;
 use super::{Failure, Outcome, paths};
 use crate::data::Tensors;
 use crate::device::Selector;
@@ -76,6 +77,7 @@ struct Document {
     loss: f64,
     seconds: f64,
     loss_evaluations: u64,
+    probes: Probes,
     tensors: Vec<TensorRecord>,
 }
 
@@ -132,6 +134,7 @@ pub(super) fn run(request: &Request) -> Result<Outcome, Failure> {
         loss: found.value,
         seconds,
         loss_evaluations: found.evaluations,
+        probes: Probes::each(point.values.len()),
         tensors: records(&point, &found),
     };
     if request.output.json {

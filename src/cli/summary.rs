@@ -58,6 +58,13 @@ pub(super) struct Probes {
     largest_check_error: f64,
 }
 
+impl Probes {
+    /// Of a function of which nothing is known: no curve is sampled, every parameter is probed by itself.
+    pub(super) fn each(parameters: usize) -> Self {
+        Self { curves: 0, more_nodes: 0, single: parameters as u64, largest_check_error: 0.0 }
+    }
+}
+
 impl From<ProbeReport> for Probes {
     fn from(report: ProbeReport) -> Self {
         let ProbeReport { curves, more_nodes, single, largest_check_error } = report;

@@ -23,11 +23,11 @@ mod scalar;
 
 use std::sync::Arc;
 
-pub use builtin::{BUILTINS, Builtin};
+pub use builtin::{ARROWS, BUILTINS, Builtin};
 pub use program::{Binary, MOST_NODES, Node, Program, Unary};
 pub(crate) use scalar::{Change, evaluate};
 
-use self::scalar::Dual;
+use self::scalar::{Dual, OneSided};
 use crate::{Error, Result};
 
 /// A function of real variables.
@@ -91,6 +91,28 @@ impl Formula {
         evaluate(&self.program, dual).slope
     }
 
+    /// The derivatives on the left and on the right where they differ: a kink, at which there is no derivative. `None`
+    /// where they are the same, or one of them is not a number.
+    ///
+    /// Kinks are seen where they are, as those of `abs(x)` and `max(0, x)` at 0; not where an inner function's own slope
+    /// is 0, as in `sqrt(x^2)`.
+    #[must_use]
+    pub fn kink(&self, point: &[f64], variable: usize) -> Option<(f64, f64)> {
+        /// Slopes that differ by less than this share are the same one, rounded on two ways.
+        const SAME: f64 = 1e-12;
+        let toward = |side: f64| {
+            let moved = |index: usize| {
+                let value = point.get(index).copied().unwrap_or(f64::NAN);
+                OneSided(Dual { value, slope: if index == variable { side } else { 0.0 } })
+            };
+            let OneSided(Dual { value, slope }) = evaluate(&self.program, moved);
+            if value.is_finite() { side * slope } else { f64::NAN }
+        };
+        let (left, right) = (toward(-1.0), toward(1.0));
+        let apart = (left - right).abs() > SAME * left.abs().max(right.abs()).min(f64::MAX);
+        apart.then_some((left, right))
+    }
+
     /// All derivatives.
     #[must_use]
     pub fn gradient(&self, point: &[f64]) -> Vec<f64> {
@@ -129,6 +151,31 @@ mod tests {
 
     fn value(text: &str, point: &[f64]) -> f64 {
         Formula::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).value(point)
+    }
+
+    #[test]
+    fn kinks_are_where_both_sides_differ() {
+        for (text, x, expected) in [
+            ("abs(x)", 0.0, Some((-1.0, 1.0))),
+            ("abs(x)", 1e-9, None),
+            ("3*max(0, x)", 0.0, Some((0.0, 3.0))),
+            ("min(2*x, 1)", 0.5, Some((2.0, 0.0))),
+            ("max(x, 2 - x)^2", 1.0, Some((-2.0, 2.0))),
+            ("-abs(x - 2) + x", 2.0, Some((2.0, 0.0))),
+            ("abs(abs(x))", 0.0, Some((-1.0, 1.0))),
+            ("sqrt(abs(x))", 0.0, Some((f64::NEG_INFINITY, f64::INFINITY))),
+            // The controls: both sides meet smoothly, or are one line computed in two ways.
+            ("abs(x^3)", 0.0, None),
+            ("max(x, x + x^2)", 0.0, None),
+            ("max(0.1*x*3, 0.3*x)", 1.0, None),
+            ("abs(x) - abs(x)", 0.0, None),
+            ("ln(abs(x) - 1)", 0.0, None),
+            ("sin(x)/x", 1.0, None),
+        ] {
+            assert_eq!(Formula::parse(text).unwrap().kink(&[x], 0), expected, "{text} at {x}");
+        }
+        let ridge = Formula::parse("abs(x0) + x1^2").unwrap();
+        assert_eq!((ridge.kink(&[0.0, 3.0], 0), ridge.kink(&[0.0, 3.0], 1)), (Some((-1.0, 1.0)), None));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Programs evaluated one number at a time: plain values, values with a slope (dual numbers), and values with the
-//! change that a move makes of them.
+//! Programs evaluated one number at a time: plain values, values with a slope (dual numbers), values with a slope to one
+//! side, and values with the change that a move makes of them.
 
 use super::program::{Binary, Node, Program, Unary};
 
@@ -110,6 +110,32 @@ impl Number for Dual {
             Binary::Minimum | Binary::Maximum => b.slope,
         };
         Self { value, slope }
+    }
+}
+
+/// A value and its derivative in the direction of a move, to that side alone: where a kink is, the other side has another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OneSided(pub(super) Dual);
+
+impl Number for OneSided {
+    fn constant(value: f64) -> Self {
+        Self(Dual::constant(value))
+    }
+
+    fn unary(operation: Unary, Self(a): Self) -> Self {
+        let both = Dual::unary(operation, a);
+        let turns = operation == Unary::Absolute && a.value == 0.0;
+        Self(if turns { Dual { slope: a.slope.abs(), ..both } } else { both })
+    }
+
+    fn binary(operation: Binary, Self(a): Self, Self(b): Self) -> Self {
+        let both = Dual::binary(operation, a, b);
+        let slope = match operation {
+            // Who is ahead a moment later; a NaN is not hidden.
+            Binary::Minimum | Binary::Maximum if a.value == b.value => f64::binary(operation, a.slope, b.slope),
+            _ => both.slope,
+        };
+        Self(Dual { slope, ..both })
     }
 }
 

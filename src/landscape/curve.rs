@@ -30,7 +30,8 @@ pub struct CurvePoint {
 /// differences of losses in float32 there, and are computed on the host in float64.
 ///
 /// # Errors
-/// [`Error::Config`] when something does not fit; [`Error::Interrupted`] when `watch` said so; or when the device fails.
+/// [`Error::Config`] when something does not fit, or for what [`check_shifts`] refuses; [`Error::Interrupted`] when
+/// `watch` said so; or when the device fails.
 pub fn curve(
     backend: &mut dyn Backend,
     network: &Network,
@@ -38,9 +39,11 @@ pub fn curve(
     shifts: &[f64],
     samples: Samples<'_>,
     step_size: f32,
+    memory: Option<u64>,
     watch: Watch<'_>,
 ) -> Result<Vec<CurvePoint>> {
     samples.check(network)?;
+    check_shifts(shifts, step_size)?;
     let mut direction = vec![0.0; network.layout.len()];
     match direction.get_mut(place) {
         Some(element) => *element = 1.0,
@@ -48,7 +51,7 @@ pub fn curve(
     }
     let h = f64::from(step_size);
     let points: Vec<f32> = shifts.iter().flat_map(|shift| [shift - h, *shift, shift + h]).map(|x| x as f32).collect();
-    let found = scores(backend, network, &[direction], &points, samples, watch)?;
+    let found = scores(backend, network, &[direction], &points, samples, memory, watch)?;
     let slopes = loss_quotients(network, place, shifts, samples, step_size, &mut || watch(points.len() as u64))?;
     let points = found.chunks_exact(3).zip(points.chunks_exact(3)).zip(shifts.iter().zip(slopes));
     let curve = points.map(|((scores, at), (&shift, loss_derivative))| {
@@ -59,6 +62,26 @@ pub fn curve(
         CurvePoint { shift, loss: scores[1].loss, accuracy: scores[1].accuracy, loss_derivative, accuracy_derivative }
     });
     Ok(curve.collect())
+}
+
+/// Whether a step can be told from none at each of these shifts, in float32 as a weight is.
+///
+/// # Errors
+/// [`Error::Config`] for a shift beside which the step is lost.
+pub fn check_shifts(shifts: &[f64], step_size: f32) -> Result<()> {
+    let h = f64::from(step_size);
+    let is_lost = |shift: &&f64| {
+        let (below, above) = ((**shift - h) as f32, (**shift + h) as f32);
+        !(above.is_finite() && below.is_finite()) || above <= below
+    };
+    match shifts.iter().find(is_lost) {
+        None => Ok(()),
+        Some(shift) => {
+            let problem =
+                format!("a step of {step_size} is none in float32 where a weight is moved by {:e}", *shift as f32);
+            Err(Error::config_hint(problem, "a smaller --span, or a larger --step-size"))
+        }
+    }
 }
 
 /// The quotients of the mean loss, chunk by chunk of samples on all cores.

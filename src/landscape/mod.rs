@@ -9,13 +9,15 @@ mod plane;
 mod shares;
 mod slice;
 
-pub use curve::{CurvePoint, curve};
+pub use curve::{CurvePoint, check_shifts, curve};
 pub use path::{PathPlane, path_plane};
 pub use plane::{Grid, random_directions};
 pub use shares::{Shares, loss_derivatives, sampled_weights, shares};
 pub use slice::{Score, scores};
 
+use crate::backend::Backend;
 use crate::data::Split;
+use crate::device::DeviceKind;
 use crate::network::Network;
 use crate::{Error, Result};
 
@@ -75,12 +77,25 @@ pub type Watch<'a> = &'a mut dyn FnMut(u64) -> bool;
 /// anywhere in each other.
 const CHUNK: usize = 1_024;
 
-/// Bytes that the evaluations of one submission work with: what stays in a processor's cache, or fills a GPU.
-fn working_bytes(backend: &dyn crate::backend::Backend) -> usize {
-    match backend.info().kind {
-        crate::device::DeviceKind::Cpu => 6 << 20,
+/// Bytes that the evaluations of one submission work with: what stays in a processor's cache, or fills a GPU, and no more
+/// than is left of `memory` beside what is there all the time.
+fn working_bytes(backend: &dyn Backend, memory: Option<u64>, besides: usize) -> usize {
+    let best: usize = match backend.info().kind {
+        DeviceKind::Cpu => 6 << 20,
         _ => 32 << 20,
-    }
+    };
+    memory.map_or(best, |memory| best.min(bytes(memory).saturating_sub(besides)))
+}
+
+fn bytes(memory: u64) -> usize {
+    usize::try_from(memory).unwrap_or(usize::MAX)
+}
+
+/// Samples that go through the network together within `memory`: what each needs, and what is there besides. A multiple
+/// of 64, and 64 at the least, however little there is.
+fn chunk_rows(memory: Option<u64>, each: usize, besides: usize) -> usize {
+    let fits = memory.map_or(CHUNK, |memory| bytes(memory).saturating_sub(besides) / each.max(1));
+    (fits / 64 * 64).clamp(64, CHUNK)
 }
 
 /// A chunk's inputs as floats, and how many samples it has been filled up to.

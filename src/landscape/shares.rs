@@ -7,7 +7,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use super::{CHUNK, Samples, Watch, padded, working_bytes};
+use super::{CHUNK, Samples, Watch, chunk_rows, padded, working_bytes};
 use crate::backend::{Activate, Argmax, Backend, BatchMatmul, Matmul, Recording, Scope, Shift, Tensor, Words};
 use crate::gradient::{Batch, BatchSource, Forward, GradientOptions, NetworkTensors, measured_gradient};
 use crate::network::{Activation, Network};
@@ -69,7 +69,8 @@ pub fn loss_derivatives(
 }
 
 /// Counts the quotients that are exactly 0 among `weights` (places in the block); those of the loss by all parameters are
-/// `derivatives`, of [`loss_derivatives`].
+/// `derivatives`, of [`loss_derivatives`]. No more is on the device at a time than `memory` bytes, or what 64 samples and
+/// one weight take.
 ///
 /// # Errors
 /// [`Error::Config`] when something does not fit; [`Error::Interrupted`] when `watch` said so; or when the device fails.
@@ -80,6 +81,7 @@ pub fn shares(
     derivatives: &[f64],
     samples: Samples<'_>,
     step_size: f32,
+    memory: Option<u64>,
     watch: Watch<'_>,
 ) -> Result<Shares> {
     samples.check(network)?;
@@ -88,12 +90,16 @@ pub fn shares(
         moved.push(Moved::at(network, place)?);
     }
     let mut seen = 0;
-    for chunk in samples.chunks(network.architecture.inputs(), CHUNK) {
+    let sizes = &network.architecture.sizes;
+    let (all, most) = (sizes.iter().sum::<usize>(), sizes[1..].iter().copied().max().unwrap_or(0));
+    // Twice as many activations as units, and those of one moved weight.
+    let rows = chunk_rows(memory, 4 * (2 * all + 3 * most + 4 * all), 4 * network.layout.len());
+    for chunk in samples.chunks(network.architecture.inputs(), rows) {
         let mut at = |done: usize| {
             let done = 2 * (seen * weights.len() + chunk.len() * done) / samples.len();
             if watch(done as u64) { Ok(()) } else { Err(Error::Interrupted) }
         };
-        Scope::with(backend, |backend| chunk_shares(backend, network, &mut moved, chunk, step_size, &mut at))?;
+        Scope::with(backend, |backend| chunk_shares(backend, network, &mut moved, chunk, step_size, memory, &mut at))?;
         seen += chunk.len();
     }
     let mut found = Shares { weights: weights.len(), ..Shares::default() };
@@ -137,6 +143,7 @@ fn chunk_shares(
     moved: &mut [Moved],
     chunk: Samples<'_>,
     step_size: f32,
+    memory: Option<u64>,
     at: &mut dyn FnMut(usize) -> Result<()>,
 ) -> Result<()> {
     let architecture = &network.architecture;
@@ -158,7 +165,7 @@ fn chunk_shares(
             one.has_input = real.iter().skip(one.input).step_by(columns).any(|&value| value != 0.0);
         }
         Scope::with(backend, |backend| {
-            let moves = Moves::new(backend, &tensors, &forward, &batch, layer, of_layer.len(), step_size)?;
+            let moves = Moves::new(backend, &tensors, &forward, &batch, layer, of_layer.len(), step_size, memory)?;
             for part in of_layer.chunks_mut(moves.group) {
                 at(done)?;
                 moves.count(backend, part, chunk.labels)?;
@@ -192,13 +199,15 @@ impl Moves {
         layer: usize,
         weights: usize,
         step_size: f32,
+        memory: Option<u64>,
     ) -> Result<Self> {
         let architecture = &network.architecture;
         let rows = batch.inputs.rows;
         let (inputs, units) = (architecture.sizes[layer], architecture.sizes[layer + 1]);
         let behind: usize = architecture.sizes[layer + 2..].iter().sum();
         let each = 4 * rows * (3 * units + 4 * behind);
-        let group = (working_bytes(backend) / each).clamp(1, MOST_AT_ONCE).min(weights);
+        let besides = 4 * (network.parameters.len() + rows * 2 * architecture.sizes.iter().sum::<usize>());
+        let group = (working_bytes(backend, memory, besides) / each).clamp(1, MOST_AT_ONCE).min(weights);
         let selection = backend.tensor(inputs, group, "selected inputs")?;
         let width = group * units + units;
         let selected_units = backend.tensor(group, width, "selected units")?;

@@ -7,7 +7,7 @@
 //! Floor: `2 N (m + 1) U_1` operations for the sum, `N` times the units' activations, and `2 N I_l U_l` for each layer
 //! behind the first.
 
-use super::{CHUNK, Samples, Watch, padded, working_bytes};
+use super::{Samples, Watch, chunk_rows, padded, working_bytes};
 use crate::backend::{Argmax, Backend, BatchMatmul, Matmul, ProgramId, Recording, Scope, Tensor, Words};
 use crate::gradient::{Forward, NetworkTensors};
 use crate::network::Network;
@@ -23,7 +23,7 @@ pub struct Score {
 }
 
 /// Loss and accuracy at each point of `points`, `[P, m]` with `m` directions, each laid out like the network's
-/// parameters.
+/// parameters. No more is on the device at a time than `memory` bytes, or what 64 samples at one point take.
 ///
 /// # Errors
 /// [`Error::Config`] when samples, directions or points do not fit; [`Error::Interrupted`] when `watch` said so; or when
@@ -34,6 +34,7 @@ pub fn scores(
     directions: &[Vec<f32>],
     points: &[f32],
     samples: Samples<'_>,
+    memory: Option<u64>,
     watch: Watch<'_>,
 ) -> Result<Vec<Score>> {
     samples.check(network)?;
@@ -47,19 +48,49 @@ pub fn scores(
     let count = points.len() / dimensions;
     let mut sums = vec![(0.0f64, 0u64); count];
     let mut seen = 0;
-    for chunk in samples.chunks(network.architecture.inputs(), CHUNK) {
+    let needs = Needs::of(network, 1 + dimensions);
+    let rows = chunk_rows(memory, needs.sample + needs.evaluation_sample, needs.parameters + needs.evaluation);
+    for chunk in samples.chunks(network.architecture.inputs(), rows) {
         let mut at = |done: usize| {
             let share = (seen * count + chunk.len() * done) / samples.len();
             if watch(share as u64) { Ok(()) } else { Err(Error::Interrupted) }
         };
         Scope::with(backend, |backend| {
-            let slice = Slice::new(backend, network, directions, chunk, count)?;
+            let slice = Slice::new(backend, network, directions, chunk, count, memory)?;
             slice.add(backend, points, chunk, &mut sums, &mut at)
         })?;
         seen += chunk.len();
     }
     let all = samples.len() as f64;
     Ok(sums.into_iter().map(|(loss, correct)| Score { loss: loss / all, accuracy: correct as f64 / all }).collect())
+}
+
+/// Bytes on the device.
+struct Needs {
+    /// Of the parameters and directions.
+    parameters: usize,
+    /// Of each sample, whatever is evaluated.
+    sample: usize,
+    /// Of each point that is evaluated at once.
+    evaluation: usize,
+    /// Of each sample at each of these points.
+    evaluation_sample: usize,
+}
+
+impl Needs {
+    /// For `terms`: the network, and the directions.
+    fn of(network: &Network, terms: usize) -> Self {
+        let sizes = &network.architecture.sizes;
+        let first = network.layout.layers().get(1).map_or(network.layout.len(), |layer| layer.weight.offset);
+        let units: usize = sizes[1..].iter().sum::<usize>() + network.architecture.outputs();
+        Self {
+            parameters: 4 * (1 + terms) * network.layout.len(),
+            sample: 4 * (sizes[0] + terms * sizes[1]),
+            evaluation: 4 * (network.layout.len() - first),
+            // Pre-activations and activations; target, loss and prediction.
+            evaluation_sample: 4 * (2 * units + 3),
+        }
+    }
 }
 
 /// What is on the device for one chunk of samples.
@@ -84,6 +115,7 @@ impl Slice {
         directions: &[Vec<f32>],
         chunk: Samples<'_>,
         points: usize,
+        memory: Option<u64>,
     ) -> Result<Self> {
         let architecture = &network.architecture;
         let layers = network.layout.layers();
@@ -91,13 +123,14 @@ impl Slice {
         let rest = network.layout.len() - first;
         let terms = 1 + directions.len();
         let (inputs, rows) = padded(chunk, architecture.inputs());
-        let units: usize = architecture.sizes[1..].iter().sum::<usize>() + architecture.outputs();
-        let each = 4 * (2 * rows * units + rest);
-        let room = working_bytes(backend).min(usize::try_from(backend.max_buffer_bytes()).unwrap_or(usize::MAX));
+        let needs = Needs::of(network, terms);
+        let each = rows * needs.evaluation_sample + needs.evaluation;
+        let room = working_bytes(backend, memory, needs.parameters + rows * needs.sample)
+            .min(usize::try_from(backend.max_buffer_bytes()).unwrap_or(usize::MAX));
         let most = (room / each).clamp(1, points.max(1));
-        // Runs of one size; of 4 points or a multiple, so that threads get the same.
+        // Runs of one size; of 4 points or a multiple, so that threads get the same, where there is room for so many.
         let group = points.max(1).div_ceil(points.max(1).div_ceil(most));
-        let group = if most >= 4 { group.next_multiple_of(4) } else { group };
+        let group = if most >= 4 { group.next_multiple_of(4).min(most / 4 * 4) } else { group };
 
         let blocks = || std::iter::once(&network.parameters).chain(directions);
         let gathered =

@@ -31,17 +31,91 @@ pub struct Mistake {
     pub outputs: Vec<f32>,
 }
 
-/// What was found.
+/// What became of a split's samples.
 #[derive(Debug)]
-pub struct Findings {
-    /// Right answers of the test split, and how many it has.
+pub struct Answers {
+    /// Right answers.
     pub right: usize,
-    /// Samples of the test split.
+    /// Samples of the split.
     pub samples: usize,
     /// `[true class][predicted class]`
     pub confusion: Vec<Vec<u64>>,
-    /// Those that it was surest of, the surest first.
+    /// Those that the network was surest of, the surest first.
     pub mistakes: Vec<Mistake>,
+}
+
+impl Answers {
+    /// The answers of a network.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the split does not fit it; or when the device fails.
+    pub fn of(backend: &mut dyn Backend, network: &Network, split: &Split) -> Result<Self> {
+        let classes = network.architecture.outputs();
+        if split.features() != network.architecture.inputs() {
+            let (pixels, inputs) = (split.features(), network.architecture.inputs());
+            return Err(Error::config(format!("images of {pixels} pixels for a network of {inputs} inputs")));
+        }
+        let mut confusion = vec![vec![0; classes]; classes];
+        let (mut right, mut mistakes) = (0, Vec::new());
+        for first in (0..split.len()).step_by(CHUNK) {
+            let count = CHUNK.min(split.len() - first);
+            for (offset, outputs) in outputs(backend, network, split, first, count)?.chunks_exact(classes).enumerate() {
+                let (index, label) = (first + offset, usize::from(split.labels()[first + offset]));
+                let chosen = (0..classes).fold(0, |best, i| if outputs[i] > outputs[best] { i } else { best });
+                if let Some(cell) = confusion.get_mut(label).and_then(|row| row.get_mut(chosen)) {
+                    *cell += 1;
+                }
+                right += usize::from(label == chosen);
+                if label != chosen {
+                    mistakes.push(Mistake { index, label, chosen, outputs: outputs.to_vec() });
+                }
+            }
+        }
+        mistakes.sort_by(|a, b| b.outputs[b.chosen].total_cmp(&a.outputs[a.chosen]).then(a.index.cmp(&b.index)));
+        mistakes.truncate(WRONG);
+        Ok(Self { right, samples: split.len(), confusion, mistakes })
+    }
+
+    /// The confusion matrix as a panel.
+    fn matrix(&self) -> Panel {
+        Panel::Matrix(Matrix {
+            row_label: "true class".into(),
+            column_label: "predicted class".into(),
+            counts: self.confusion.clone(),
+        })
+    }
+
+    /// The confusion matrix as a picture.
+    #[must_use]
+    pub fn confusion_figure(&self) -> Figure {
+        Figure { title: "Confusion on the test split".into(), panels: vec![self.matrix()] }
+    }
+
+    /// The confusion matrix, and below it the samples that went wrong, the surest first: what each is, what it was taken
+    /// for, and how surely.
+    #[must_use]
+    pub fn figure(&self, title: String, split: &Split) -> Figure {
+        let tile = |mistake: &Mistake| Tile {
+            pixels: split.image(mistake.index).iter().map(|&byte| f32::from(byte) / 255.0).collect(),
+            caption: format!(
+                "a {} as {}, {:.0}%",
+                mistake.label,
+                mistake.chosen,
+                100.0 * f64::from(mistake.outputs[mistake.chosen])
+            ),
+        };
+        let tiles: Vec<_> = self.mistakes.iter().map(tile).collect();
+        let images = Images { width: split.columns(), height: split.rows(), signed: false, tiles };
+        let images = (!images.tiles.is_empty()).then_some(Panel::Images(images));
+        Figure { title, panels: std::iter::once(self.matrix()).chain(images).collect() }
+    }
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Findings {
+    /// Of the test split.
+    pub answers: Answers,
     /// The gradient on the first training samples, by tensor.
     pub gradient: Vec<(String, Vec<f32>)>,
     /// It against back-propagation and float64 quotients.
@@ -56,29 +130,7 @@ impl Findings {
     /// # Errors
     /// [`Error::Config`] when they do not fit together; or when the device fails.
     pub fn of(backend: &mut dyn Backend, network: &Network, dataset: &Dataset, threads: Option<usize>) -> Result<Self> {
-        let (classes, test) = (network.architecture.outputs(), dataset.test());
-        if test.features() != network.architecture.inputs() {
-            let (pixels, inputs) = (test.features(), network.architecture.inputs());
-            return Err(Error::config(format!("images of {pixels} pixels for a network of {inputs} inputs")));
-        }
-        let mut confusion = vec![vec![0; classes]; classes];
-        let (mut right, mut mistakes) = (0, Vec::new());
-        for first in (0..test.len()).step_by(CHUNK) {
-            let count = CHUNK.min(test.len() - first);
-            for (offset, outputs) in outputs(backend, network, test, first, count)?.chunks_exact(classes).enumerate() {
-                let (index, label) = (first + offset, usize::from(test.labels()[first + offset]));
-                let chosen = (0..classes).fold(0, |best, i| if outputs[i] > outputs[best] { i } else { best });
-                if let Some(cell) = confusion.get_mut(label).and_then(|row| row.get_mut(chosen)) {
-                    *cell += 1;
-                }
-                right += usize::from(label == chosen);
-                if label != chosen {
-                    mistakes.push(Mistake { index, label, chosen, outputs: outputs.to_vec() });
-                }
-            }
-        }
-        mistakes.sort_by(|a, b| b.outputs[b.chosen].total_cmp(&a.outputs[a.chosen]).then(a.index.cmp(&b.index)));
-        mistakes.truncate(WRONG);
+        let answers = Answers::of(backend, network, dataset.test())?;
         let train = dataset.train();
         let batch = BATCH.min(train.len());
         let source = BatchSource::Bytes {
@@ -95,18 +147,7 @@ impl Findings {
         let of_tensors =
             network.layout.tensors().map(|tensor| (tensor.name.clone(), gradient[tensor.range()].to_vec()));
         let gradient = of_tensors.collect();
-        Ok(Self { right, samples: test.len(), confusion, mistakes, gradient, checks, batch })
-    }
-
-    /// The confusion matrix as a picture.
-    #[must_use]
-    pub fn confusion_figure(&self) -> Figure {
-        let matrix = Matrix {
-            row_label: "true class".into(),
-            column_label: "predicted class".into(),
-            counts: self.confusion.clone(),
-        };
-        Figure { title: "Confusion on the test split".into(), panels: vec![Panel::Matrix(matrix)] }
+        Ok(Self { answers, gradient, checks, batch })
     }
 
     /// How often the gradient's values occur, a picture a weight tensor.

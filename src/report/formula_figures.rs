@@ -55,27 +55,26 @@ fn curve(formula: &Formula, range: (f64, f64)) -> Series {
     series(formula.text(), x.into_iter().zip(y).collect(), Stroke::Solid)
 }
 
-/// The curve around a point, and the line of that slope through it.
-fn tangent(formula: &Formula, x: f64, slope: f64) -> Panel {
+/// The curve around a point, and the lines of these slopes through it.
+fn tangent(formula: &Formula, x: f64, slopes: &[(&str, f64)]) -> Panel {
     let reach = x.abs().max(1.0);
     let range = (x - reach, x + reach);
     let value = formula.value(&[x]);
-    let ends = [range.0, range.1].map(|at| (at, value + slope * (at - x)));
-    let name = format!("tangent, slope {}", exact(slope));
+    let lines = slopes.iter().filter(|(_, slope)| slope.is_finite()).map(|(name, slope)| {
+        let ends = [range.0, range.1].map(|at| (at, value + slope * (at - x)));
+        series(format!("{name}, slope {}", exact(*slope)), ends.to_vec(), Stroke::Dashed)
+    });
+    let point = series(format!("{} = {}", formula.variables()[0], exact(x)), vec![(x, value)], Stroke::Points);
     Panel::Lines(Lines {
         x: axis(&formula.variables()[0], Some(range)),
         y: axis(formula.text(), None),
-        series: vec![
-            curve(formula, range),
-            series(name, ends.to_vec(), Stroke::Dashed),
-            series(format!("{} = {}", formula.variables()[0], exact(x)), vec![(x, value)], Stroke::Points),
-        ],
+        series: std::iter::once(curve(formula, range)).chain(lines).chain([point]).collect(),
     })
 }
 
-/// A derivative: function and tangent, and the error over the steps of a sweep.
+/// A derivative: function and tangent, or the named slopes of a kink, and the error over the steps of a sweep.
 #[must_use]
-pub fn derivative(formula: &Formula, x: f64, slope: f64, rows: &[SweepRow]) -> Figure {
+pub fn derivative(formula: &Formula, x: f64, slopes: &[(&str, f64)], rows: &[SweepRow]) -> Figure {
     type Error = fn(&SweepRow) -> Option<f64>;
     let errors = |name: &str, error: Error, stroke: Stroke| {
         // No error at all has no place on a scale of factors.
@@ -92,10 +91,8 @@ pub fn derivative(formula: &Formula, x: f64, slope: f64, rows: &[SweepRow]) -> F
             errors("truncation alone", |row| row.truncation_error, Stroke::Dashed),
         ],
     });
-    Figure {
-        title: format!("Derivative of {} at {}", formula.text(), exact(x)),
-        panels: vec![tangent(formula, x, slope), sweep],
-    }
+    let panels = std::iter::once(tangent(formula, x, slopes)).chain((!rows.is_empty()).then_some(sweep));
+    Figure { title: format!("Derivative of {} at {}", formula.text(), exact(x)), panels: panels.collect() }
 }
 
 /// Contours of a function of two variables.
@@ -157,7 +154,7 @@ pub fn gradient(formula: &Formula, builtin: Option<&Builtin>, point: &[f64], gra
             let path = series("the point", vec![(*x, *y)], Stroke::Points);
             Panel::Contours(contours(formula, &range, arrows, vec![path]))
         }
-        _ => tangent(formula, point[0], gradient[0]),
+        _ => tangent(formula, point[0], &[("tangent", gradient[0])]),
     };
     Figure { title, panels: vec![panel] }
 }
@@ -166,7 +163,7 @@ pub fn gradient(formula: &Formula, builtin: Option<&Builtin>, point: &[f64], gra
 #[must_use]
 pub fn field(formula: &Formula, range: &[(f64, f64)], count: usize, arrows: &[[f64; 4]], is_negative: bool) -> Figure {
     // More than these would touch each other.
-    const MOST: usize = 25;
+    const MOST: usize = 45;
     let stride = count.div_ceil(MOST);
     let thinned = |(index, _): &(usize, &[f64; 4])| {
         (index % count).is_multiple_of(stride) && (index / count).is_multiple_of(stride)
@@ -295,7 +292,7 @@ mod tests {
     fn a_derivative_shows_curve_tangent_and_sweep() {
         let f = formula("0.01*x^2 + 0.1*x");
         let rows = sweep(&f, 5.0, Difference::Central).unwrap();
-        let figure = derivative(&f, 5.0, 0.2, &rows);
+        let figure = derivative(&f, 5.0, &[("tangent", 0.2)], &rows);
         let [Panel::Lines(first), Panel::Lines(second)] = figure.panels.as_slice() else { panic!("{figure:?}") };
         // The tangent touches the curve where the point is.
         let [curve, tangent, point] = first.series.as_slice() else { panic!("{first:?}") };

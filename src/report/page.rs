@@ -1,4 +1,4 @@
-//! A report as one HTML page that needs nothing else: no script, no network.
+//! A report as one HTML page that needs nothing else: no network, and its one script only adds to it.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -6,6 +6,7 @@ use std::io;
 use serde_json::Value;
 
 use super::findings::{Findings, Mistake};
+use super::page_script;
 use super::plot::{self, Axis, Figure, Histogram, Lines, Panel, Series, Stroke, Theme};
 use super::recorded::RecordedRun;
 use super::{count, duration, percent, share_range, significant};
@@ -33,8 +34,9 @@ pub fn page(reports: &[RunReport<'_>]) -> io::Result<String> {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" \
-         content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n\
+         content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{}'\">\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n<h1>{}</h1>\n",
+        page_script::DIGEST,
         safe(&title),
         include_str!("page.css"),
         safe(&title)
@@ -58,7 +60,7 @@ pub fn page(reports: &[RunReport<'_>]) -> io::Result<String> {
     for (index, report) in reports.iter().enumerate() {
         section(&mut html, index, report)?;
     }
-    html.push_str("</main>\n</body>\n</html>\n");
+    html.push_str(&format!("</main>\n<script>{}</script>\n</body>\n</html>\n", page_script::SCRIPT));
     Ok(html)
 }
 
@@ -226,16 +228,17 @@ fn evaluations(html: &mut String, run: &RecordedRun) {
 
 /// What the network does with its data set.
 fn found(html: &mut String, findings: &Findings, test: &Split) -> io::Result<()> {
-    let (right, samples) = (findings.right, findings.samples);
+    let answers = &findings.answers;
+    let (right, samples) = (answers.right, answers.samples);
     let share = percent(right as f64 / samples.max(1) as f64);
     let [right, samples] = [right, samples].map(|number| count(number as u64));
     html.push_str(&format!("<h3>Right and wrong</h3>\n<p>{right} of {samples} test images are right: {share}.</p>\n"));
     html.push_str("<div class=\"grid\">\n");
-    picture(html, &findings.confusion_figure())?;
+    picture(html, &answers.confusion_figure())?;
     html.push_str("</div>\n");
-    if !findings.mistakes.is_empty() {
+    if !answers.mistakes.is_empty() {
         html.push_str("<h3>What it got wrong, the surest first</h3>\n<ul class=\"samples\">\n");
-        for mistake in &findings.mistakes {
+        for mistake in &answers.mistakes {
             sample(html, mistake, test)?;
         }
         html.push_str("</ul>\n");

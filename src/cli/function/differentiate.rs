@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::values::{Point, shown, size};
-use super::{FormulaOptions, check_plot, checked_point, finite_at, place};
+use super::{FormulaOptions, Kink, check_plot, checked_point, finite_at, place};
 use crate::cli::options::{OutputOptions, PlotOptions};
 use crate::cli::record::DeviceRecord;
 use crate::cli::{Failure, Outcome};
@@ -38,9 +38,12 @@ struct Document {
     step_size: f64,
     value: f64,
     derivative: f64,
-    analytic: f64,
-    error: f64,
+    /// Without one at a kink.
+    analytic: Option<f64>,
+    error: Option<f64>,
+    kink: Option<Kink>,
     best_step_size: Best,
+    /// Empty at a kink: there is nothing to be off from.
     sweep: Vec<Row>,
 }
 
@@ -82,12 +85,14 @@ impl Differentiate {
         let mut device = self.function.open(self.output.quiet)?;
         let found = device.formulas().gradients(&formula, &[x], &self.function.points())?;
         finite_at(&formula, &[x], &found)?;
+        let kink = Kink::of(&formula, &[x], 0);
         let analytic = formula.derivative(&[x], 0);
-        if !analytic.is_finite() {
+        if kink.is_none() && !analytic.is_finite() {
             let place = format!("as a derivative at {}", place(&formula, &[x]));
             return Err(Error::FunctionValue { value: analytic, place, variable: None }.into());
         }
-        let rows = sweep(&formula, x, self.function.difference)?;
+        let analytic = Some(analytic).filter(|_| kink.is_none());
+        let rows = if analytic.is_some() { sweep(&formula, x, self.function.difference)? } else { Vec::new() };
         let derivative = found.gradients[0];
         let document = Document {
             command: "function differentiate",
@@ -100,14 +105,15 @@ impl Differentiate {
             value: found.values[0],
             derivative,
             analytic,
-            error: (derivative - analytic).abs(),
+            error: analytic.map(|analytic| (derivative - analytic).abs()),
+            kink,
             best_step_size: Best {
                 float32: best_step(&rows, |row| row.float32_error),
                 float64: best_step(&rows, |row| row.float64_error),
             },
             sweep: rows.iter().map(Row::from).collect(),
         };
-        let drawn = self.plot.save(|| formula_figures::derivative(&formula, x, derivative, &rows));
+        let drawn = self.plot.save(|| formula_figures::derivative(&formula, x, &document.slopes(), &rows));
         if self.output.json {
             report::json(&document)?;
         } else {
@@ -119,6 +125,14 @@ impl Differentiate {
 }
 
 impl Document {
+    /// Of the tangent; of a kink both sides'.
+    fn slopes(&self) -> Vec<(&'static str, f64)> {
+        match &self.kink {
+            None => vec![("tangent", self.derivative)],
+            Some(Kink { left, right, .. }) => vec![("on the left", *left), ("on the right", *right)],
+        }
+    }
+
     fn text(&self, formula: &Formula) -> String {
         let known = |error: Option<f64>| error.map_or_else(|| "-".into(), size);
         let rows = self.sweep.iter().step_by(STEPS_A_DECADE as usize).map(|row| {
@@ -137,15 +151,20 @@ impl Document {
         let rows = table(headings, &rows.collect::<Vec<_>>());
         let best =
             |step: Option<f64>| step.map_or_else(|| "none".into(), |step| format!("{step:.1e}").replace(".0e", "e"));
-        let about = pairs(&[
+        let mut about = vec![
             ("function", format!("{} = {} at {}", self.of, shown(self.value), place(formula, &[self.at]))),
             (
                 "derivative",
                 format!("{}, {} difference, h = {}", shown(self.derivative), self.difference, shown(self.step_size)),
             ),
-            ("analytic", shown(self.analytic)),
-            ("error", size(self.error)),
-        ]);
+        ];
+        if let Some(kink) = &self.kink {
+            about.push(("analytic", kink.text()));
+            return pairs(&about);
+        }
+        about.extend(self.analytic.map(|analytic| ("analytic", shown(analytic))));
+        about.extend(self.error.map(|error| ("error", size(error))));
+        let about = pairs(&about);
         format!(
             "{about}\n{rows}\nleast error at h = {} in float32, {} in float64\n",
             best(self.best_step_size.float32),

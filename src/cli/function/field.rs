@@ -8,7 +8,7 @@ use super::{FormulaOptions, check_plot, plural};
 use crate::cli::options::{OutputOptions, PlotOptions};
 use crate::cli::record::DeviceRecord;
 use crate::cli::{Failure, Outcome};
-use crate::formula::{Builtin, Formula};
+use crate::formula::{ARROWS, Builtin, Formula};
 use crate::report::{self, count, formula_figures, pairs};
 use crate::{Error, Result};
 
@@ -23,9 +23,9 @@ pub(in crate::cli) struct Field {
     /// The ends of both variables, or of each: -2:2,-1:3 [default: -2:2, or where a built-in function is interesting]
     #[arg(long, value_name = "FROM:TO", allow_hyphen_values = true)]
     range: Option<Ranges>,
-    /// Gradients along each variable
-    #[arg(long, value_name = "N", default_value_t = 21, value_parser = clap::value_parser!(u16).range(2..=1_001))]
-    grid: u16,
+    /// Gradients along each variable [default: 21, or what a built-in function needs]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1_001))]
+    grid: Option<u16>,
     /// The negative gradients: where the function falls fastest
     #[arg(long)]
     negative: bool,
@@ -81,8 +81,11 @@ impl Field {
         }
         let range = ranges(&formula, self.range.as_ref(), self.function.builtin())?;
         let range = range.unwrap_or_else(|| vec![RANGE; 2]);
+        // A range of one's own may be a small part of the function's.
+        let own = self.function.builtin().filter(|_| self.range.is_none()).map_or(ARROWS, |builtin| builtin.arrows);
+        let grid = self.grid.unwrap_or(own);
         let mut device = self.function.open(self.output.quiet)?;
-        let points = formula_figures::grid(&range, self.grid.into());
+        let points = formula_figures::grid(&range, grid.into());
         let found = device.formulas().gradients(&formula, &points, &self.function.points())?;
         let sign = if self.negative { -1.0 } else { 1.0 };
         let rows = points.chunks_exact(2).zip(found.gradients.chunks_exact(2)).zip(&found.values);
@@ -96,7 +99,7 @@ impl Field {
         let drawn = self.plot.save(|| {
             let arrows: Vec<_> =
                 vectors.iter().map(|row| [row.at[0], row.at[1], row.vector[0], row.vector[1]]).collect();
-            formula_figures::field(&formula, &range, self.grid.into(), &arrows, self.negative)
+            formula_figures::field(&formula, &range, grid.into(), &arrows, self.negative)
         });
         let document = Document {
             command: "function field",
@@ -104,7 +107,7 @@ impl Field {
             variables: formula.variables().to_vec(),
             device: device.record,
             range,
-            grid: self.grid,
+            grid,
             negative: self.negative,
             vectors,
         };

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::values::{Point, shown, size};
-use super::{FormulaOptions, check_plot, checked_point, finite_at, place};
+use super::{FormulaOptions, Kink, check_plot, checked_point, finite_at, place};
 use crate::cli::options::{OutputOptions, PlotOptions};
 use crate::cli::record::DeviceRecord;
 use crate::cli::{Failure, Outcome, paths};
@@ -59,8 +59,10 @@ struct OnePoint<'a> {
     at: &'a [f64],
     value: f64,
     gradient: &'a [f64],
-    analytic: Vec<f64>,
+    /// Null at a kink.
+    analytic: Vec<Option<f64>>,
     error: f64,
+    kinks: Vec<Kink>,
 }
 
 #[derive(Serialize)]
@@ -124,41 +126,68 @@ impl Gradient {
         let mut device = self.function.open(self.output.quiet)?;
         let found = device.formulas().gradients(formula, point, &self.function.points())?;
         finite_at(formula, point, &found)?;
-        let analytic = formula.gradient(point);
-        let error = analytic.iter().zip(&found.gradients).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        let kinks: Vec<_> = (0..point.len()).map(|variable| Kink::of(formula, point, variable)).collect();
+        let smooth = formula.gradient(point).into_iter().zip(&kinks);
+        let analytic: Vec<_> = smooth.map(|(slope, kink)| Some(slope).filter(|_| kink.is_none())).collect();
+        let known = analytic.iter().zip(&found.gradients).filter_map(|(a, b)| Some((*a)? - b));
+        let error = known.map(f64::abs).fold(0.0, f64::max);
         let drawn =
             self.plot.save(|| formula_figures::gradient(formula, self.function.builtin(), point, &found.gradients));
         if self.output.json {
             let head = self.head(formula, device.record);
             let (value, gradient) = (found.values[0], found.gradients.as_slice());
-            report::json(&OnePoint { head, at: point, value, gradient, analytic, error })?;
+            report::json(&OnePoint {
+                head,
+                at: point,
+                value,
+                gradient,
+                analytic,
+                error,
+                kinks: kinks.into_iter().flatten().collect(),
+            })?;
         } else {
-            report::print(&self.text(formula, point, &found, &analytic))?;
+            report::print(&self.text(formula, point, &found, &analytic, &kinks))?;
         }
         drawn?;
         Ok(Outcome::Done)
     }
 
     /// Each partial derivative by name: who moved, and who stayed.
-    fn text(&self, formula: &Formula, point: &[f64], found: &PointGradients, analytic: &[f64]) -> String {
+    fn text(
+        &self,
+        formula: &Formula,
+        point: &[f64],
+        found: &PointGradients,
+        analytic: &[Option<f64>],
+        kinks: &[Option<Kink>],
+    ) -> String {
         let names = formula.variables();
         let row = |variable: usize| {
             let stays = (0..names.len()).filter(|&other| other != variable);
             let stays: Vec<_> = stays.map(|other| format!("{} = {}", names[other], shown(point[other]))).collect();
             let derivative = found.gradients[variable];
+            let known = analytic[variable].map(|analytic| (shown(analytic), size((derivative - analytic).abs())));
+            let (analytic, error) = known.unwrap_or_else(|| ("none".into(), "-".into()));
             [
                 format!("df/d{}", names[variable]),
                 format!("{} = {} by {}", names[variable], shown(point[variable]), shown(self.function.step_size)),
                 if stays.is_empty() { "-".into() } else { stays.join(", ") },
                 shown(derivative),
-                shown(analytic[variable]),
-                size((derivative - analytic[variable]).abs()),
+                analytic,
+                error,
             ]
         };
         let rows: Vec<_> = (0..names.len()).map(row).collect();
         let (value, place) = (shown(found.values[0]), place(formula, point));
         let about = format!("{} = {value} at {place}", formula.text());
-        format!("{about}\n\n{}", table(["", "moves", "stays", "derivative", "analytic", "error"], &rows))
+        let mut text =
+            format!("{about}\n\n{}", table(["", "moves", "stays", "derivative", "analytic", "error"], &rows));
+        for Kink { variable, left, right } in kinks.iter().flatten() {
+            let (left, right) = (shown(*left), shown(*right));
+            text +=
+                &format!("\nkink: along {variable} the derivative is {left} on the left and {right} on the right\n");
+        }
+        text
     }
 
     fn at_points(&self, formula: &Formula, file: &Path) -> Result<Outcome, Failure> {

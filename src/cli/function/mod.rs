@@ -7,6 +7,7 @@ mod gradient;
 mod values;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use self::values::{positive, shown};
 use super::options::PlotOptions;
@@ -71,10 +72,8 @@ struct FormulaOptions {
     #[arg(long, value_name = "H", default_value = "1e-4", help_heading = "Gradient")]
     #[arg(allow_negative_numbers = true, value_parser = positive)]
     step_size: f64,
-    /// cpu, in float64; or an adapter, in float32: gpu, software, auto (the best GPU, else the CPU), or an index or
-    /// part of a name from `gpu-train devices`
-    #[arg(long, default_value = "cpu", help_heading = "Device")]
-    device: String,
+    #[command(flatten)]
+    device: FloatOptions,
     /// Threads of the CPU path; they change no bit of a result [default: all cores]
     #[arg(long, value_name = "N", help_heading = "Device", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
@@ -101,10 +100,21 @@ impl FormulaOptions {
     }
 
     fn open(&self, quiet: bool) -> Result<Device> {
-        let Ok(selector) = self.device.parse::<Selector>();
-        Device::open(&selector, self.threads.map(usize::from), quiet)
+        Device::open(&self.device, self.threads.map(usize::from), quiet)
     }
 }
+
+/// Where numbers are worked out that are to be known to more digits than an adapter has.
+#[derive(Debug, Clone, Args)]
+pub(super) struct FloatOptions {
+    /// An adapter, in float32: auto (the best GPU, else the CPU), gpu, software, or an index or part of a name from
+    /// `gpu-train devices`; or cpu, in float64 [default: cpu, since adapters know seven digits at most]
+    #[arg(long, help_heading = "Device")]
+    device: Option<String>,
+}
+
+/// Why the CPU is taken where nothing is said.
+const UNASKED: &str = "the native CPU path, in float64, which adapters lack";
 
 /// Where formulas are evaluated, opened.
 pub(super) struct Device {
@@ -116,8 +126,12 @@ pub(super) struct Device {
 }
 
 impl Device {
-    pub(super) fn open(selector: &Selector, threads: Option<usize>, quiet: bool) -> Result<Self> {
-        let opened = backend::open(selector, OpenOptions { threads, ..OpenOptions::default() })?;
+    pub(super) fn open(options: &FloatOptions, threads: Option<usize>, quiet: bool) -> Result<Self> {
+        let Ok(selector) = options.device.as_deref().unwrap_or("cpu").parse::<Selector>();
+        let mut opened = backend::open(&selector, OpenOptions { threads, ..OpenOptions::default() })?;
+        if options.device.is_none() {
+            opened.reason = UNASKED.into();
+        }
         for warning in &opened.warnings {
             report::warning(warning);
         }
@@ -157,6 +171,28 @@ fn finite_at(formula: &Formula, point: &[f64], found: &PointGradients) -> Result
             let place = format!("a step of {variable} away from {}, or no step is left there", place(formula, point));
             Err(Error::FunctionValue { value: slope, place, variable: None })
         }
+    }
+}
+
+/// A place where a function has a kink.
+#[derive(Debug, Clone, Serialize)]
+struct Kink {
+    variable: String,
+    /// The derivative on the left; null where it is infinite.
+    left: f64,
+    /// The derivative on the right.
+    right: f64,
+}
+
+impl Kink {
+    fn of(formula: &Formula, point: &[f64], variable: usize) -> Option<Self> {
+        let (left, right) = formula.kink(point, variable)?;
+        // Not -0, which nobody wants to read.
+        Some(Self { variable: formula.variables()[variable].clone(), left: left + 0.0, right: right + 0.0 })
+    }
+
+    fn text(&self) -> String {
+        format!("none: a kink, {} on the left and {} on the right", shown(self.left), shown(self.right))
     }
 }
 

@@ -168,6 +168,7 @@ impl Landscape {
     /// What can be seen to be wrong without looking at anything else.
     fn check(&self) -> Result<()> {
         self.plot.checked()?;
+        landscape::check_shifts(&self.shifts(), self.step_size)?;
         match self.plane {
             Some(PlaneKind::Path) if self.way().is_empty() => Err(Error::config_hint(
                 "the plane of a path needs models from the way to this one",
@@ -196,7 +197,16 @@ impl Landscape {
         let weights = sampled_weights(network, self.weights as usize, self.seed);
         let counter = self.counter("moved weights", 2 * weights.len());
         let mut watch = watching(counter.as_ref(), interrupt);
-        landscape::shares(backend, network, &weights, derivatives, samples, self.step_size, &mut watch)
+        landscape::shares(
+            backend,
+            network,
+            &weights,
+            derivatives,
+            samples,
+            self.step_size,
+            self.device.memory,
+            &mut watch,
+        )
     }
 
     fn curve(
@@ -207,13 +217,25 @@ impl Landscape {
         samples: Samples<'_>,
         interrupt: &Interrupt,
     ) -> Result<Vec<CurvePoint>> {
-        let span = f64::from(self.span.unwrap_or(CURVE_SPAN));
-        let last = self.points - 1;
-        let shifts: Vec<f64> =
-            (0..=last).map(|step| span * (2.0 * f64::from(step) - f64::from(last)) / f64::from(last)).collect();
+        let shifts = self.shifts();
         let counter = self.counter("points of the curve", 3 * shifts.len());
         let mut watch = watching(counter.as_ref(), interrupt);
-        landscape::curve(backend, network, place, &shifts, samples, self.step_size, &mut watch)
+        let memory = self.device.memory;
+        let curve = landscape::curve(backend, network, place, &shifts, samples, self.step_size, memory, &mut watch)?;
+        match curve.iter().find(|point| !(point.loss.is_finite() && point.loss_derivative.is_finite())) {
+            None => Ok(curve),
+            Some(point) => Err(Error::config_hint(
+                format!("the loss or its quotient is not finite where the weight is moved by {}", point.shift as f32),
+                "a smaller --span or --step-size",
+            )),
+        }
+    }
+
+    /// How far the curve's points are from the weight.
+    fn shifts(&self) -> Vec<f64> {
+        let span = f64::from(self.span.unwrap_or(CURVE_SPAN));
+        let last = self.points - 1;
+        (0..=last).map(|step| span * (2.0 * f64::from(step) - f64::from(last)) / f64::from(last)).collect()
     }
 
     /// Which plane, before any work is done on it.
@@ -244,7 +266,18 @@ impl Landscape {
         let counter = self.counter("points of the plane", coordinates.len() / 2);
         let mut watch = watching(counter.as_ref(), interrupt);
         let samples = self.samples(split, PLANE_SAMPLES);
-        let scores = landscape::scores(backend, network, &plan.directions, &coordinates, samples, &mut watch)?;
+        let scores = landscape::scores(
+            backend,
+            network,
+            &plan.directions,
+            &coordinates,
+            samples,
+            self.device.memory,
+            &mut watch,
+        )?;
+        if scores.iter().any(|score| !score.loss.is_finite()) {
+            return Err(Error::config_hint("the loss is not finite everywhere on the plane", "a smaller --span"));
+        }
         Ok(Evaluated { plan, scores, samples: samples.len(), seconds: begun.elapsed().as_secs_f64() })
     }
 

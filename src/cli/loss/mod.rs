@@ -8,13 +8,12 @@ use clap::Args;
 use serde::Serialize;
 
 use self::samples::Samples;
-use super::function::Device;
+use super::function::{Device, FloatOptions};
 use super::options::OutputOptions;
 use super::record::DeviceRecord;
 use super::values::not_negative;
 use super::{Failure, Outcome};
 use crate::backend::{Backend, CrossEntropy, Recording, Softmax, SumOfSquares, Targets};
-use crate::device::Selector;
 use crate::network::{Loss, log_softmax, loss_terms, softmax};
 use crate::report::{self, count, pairs, table};
 use crate::{Error, Result};
@@ -60,10 +59,8 @@ pub(super) struct LossOf {
     /// The outputs are any numbers and no probabilities, for the sum of squares
     #[arg(long, conflicts_with = "softmax")]
     raw: bool,
-    /// cpu, in float64; or an adapter, in float32: gpu, software, auto (the best GPU, else the CPU), or an index or
-    /// part of a name from `gpu-train devices`
-    #[arg(long, default_value = "cpu", help_heading = "Device")]
-    device: String,
+    #[command(flatten)]
+    device: FloatOptions,
     #[command(flatten)]
     output: OutputOptions,
 }
@@ -119,8 +116,7 @@ impl LossOf {
             (None, None) => return Err(Failure::Usage(Error::config("--output or --batch says what"))),
         };
         samples.check(self.batch.is_some(), !self.softmax && !self.raw, self.raw)?;
-        let Ok(selector) = self.device.parse::<Selector>();
-        let mut device = Device::open(&selector, None, self.output.quiet)?;
+        let mut device = Device::open(&self.device, None, self.output.quiet)?;
         let found = match &mut device.adapter {
             Some(backend) => self.on_adapter(backend.as_mut(), &samples)?,
             None => self.on_cpu(&samples),

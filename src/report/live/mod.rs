@@ -1,7 +1,9 @@
 //! A run on a screen of its own in the terminal: loss curve, accuracies, rate, and the samples being learnt.
 //!
-//! The terminal is left as it was, however the run ends. Keys are not read: Ctrl-C stays the signal that it is.
+//! The terminal is left as it was, however the run ends. Keys are neither read nor shown: Ctrl-C stays the signal that
+//! it is.
 
+mod keys;
 mod screen;
 mod trace;
 
@@ -41,7 +43,8 @@ pub struct Live {
 }
 
 impl Live {
-    /// Opens the screen on stderr; `None` where that is no terminal, or one that can only add lines.
+    /// Opens the screen on stderr; `None` where that is no terminal, or one that can only add lines, or another
+    /// program's at the moment (a run in a shell's background).
     ///
     /// `about` says what runs, in a line or two; `train` is what its mini-batches are drawn from.
     ///
@@ -51,10 +54,14 @@ impl Live {
         if !stderr().is_terminal() || std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb") {
             return Ok(None);
         }
+        if !keys::in_foreground() {
+            return Ok(None);
+        }
         let refuse = |error| Error::io("draw on", "the terminal", error);
         let batches = Batches::new(train, settings)?;
         restore_on_panic();
         ON_SCREEN.store(true, Ordering::SeqCst);
+        keys::quiet_keys();
         let opened = execute!(stderr(), EnterAlternateScreen, Hide)
             .and_then(|()| Terminal::new(CrosstermBackend::new(stderr())));
         let terminal = opened.inspect_err(|_| restore_terminal()).map_err(refuse)?;
@@ -99,6 +106,7 @@ pub fn restore_terminal() {
     if ON_SCREEN.swap(false, Ordering::SeqCst) {
         let _ = execute!(stderr(), LeaveAlternateScreen, Show);
         let _ = io::stderr().flush();
+        keys::usual_keys();
     }
 }
 

@@ -121,12 +121,14 @@ pub(super) fn looks(series: &[Series], palette: &Palette) -> Vec<Look> {
 pub(super) fn curve(scene: &mut Scene, frame: &Frame, series: &Series, look: Look) {
     let places = series.points.iter().map(|&(x, y)| frame.place(x, y));
     if series.stroke == Stroke::Points {
+        // Alone it would be lost on a line.
+        let radius = if series.points.len() == 1 { 4.5 } else { 2.6 };
         let mut last = None;
         for place in places.flatten().filter(|&place| frame.area.contains(place)) {
             // One of many at the same place says all that they do.
             let pixel = Some(((place.0 * 2.0).round(), (place.1 * 2.0).round()));
             if pixel != last {
-                scene.circle(place, 2.6, look.color);
+                scene.circle(place, radius, look.color);
             }
             last = pixel;
         }

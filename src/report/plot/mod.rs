@@ -140,4 +140,7 @@ fn scene(figure: &Figure, theme: Theme, full: f64) -> Scene {
 }
 
 #[cfg(test)]
+pub(super) use raster::base64;
+
+#[cfg(test)]
 mod tests;

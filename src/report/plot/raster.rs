@@ -104,7 +104,7 @@ pub(super) fn png_of(columns: usize, pixels: &[Color]) -> io::Result<Vec<u8>> {
 }
 
 /// Bytes as text, as RFC 4648 writes them.
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(in crate::report) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
