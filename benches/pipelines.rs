@@ -20,7 +20,7 @@ fn is_usual(variant: &ShaderVariant) -> bool {
         && among("SHORT", &[1.0])
         && among("CLASSES", &[10.0])
         && among("CONTINUED", &[0.0])
-        && among("WIDE", &[0.0])
+        && (variant.name == "matmul_tiled" || among("WIDE", &[0.0]))
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,11 +1,15 @@
-// out = A B, plus what stood there, a bias or nothing: tiles of 64 x 64 outputs a workgroup of 16 x 16 invocations, each
-// of which holds 4 x 4 of them. For GPUs: both factors pass through workgroup memory in slices of 16 terms, so that
-// 8 loads from there feed 16 multiply-adds, with few registers and many waves.
+// out = A B, plus what stood there, a bias or nothing: tiles of 64 x 64 or 64 x 128 outputs a workgroup of 16 x 16
+// invocations, each of which holds 4 x 4 or 4 x 8 of them. For GPUs: both factors pass through workgroup memory in slices
+// of 16 terms. For each number from storage there are 32 or 43 multiply-adds (16 or 21 operations a byte; an RX 6800 does
+// 16 TFLOP/s at 512 GB/s, 32 a byte, and its caches are several times as fast), for each one from workgroup memory
+// 2 or 2.7, with so few registers that many waves hide the latency.
 //
 // Both factors come with strides, so that one kernel does every transposition. Sums go over k in `first..end`.
 
 // Whether the sums begin with what stands in `out`, the terms before `first`.
 override CONTINUED: bool;
+// Whether a tile is 128 columns wide.
+override WIDE: bool;
 
 const TILE: u32 = 64u;
 const SLICE: u32 = 16u;
@@ -36,11 +40,12 @@ struct Parameters {
 
 // A slice of each factor, term by term.
 var<workgroup> a_slice: array<vec4<f32>, TILE * SLICE / 4u>;
-var<workgroup> b_slice: array<vec4<f32>, TILE * SLICE / 4u>;
+var<workgroup> b_slice: array<vec4<f32>, 2u * TILE * SLICE / 4u>;
 
-// Which line (row of A, column of B) and term of a slice the n-th piece of work loads: neighbours load neighbours.
-fn piece(n: u32, terms_adjoin: bool) -> vec2<u32> {
-    return select(vec2<u32>(n % TILE, n / TILE), vec2<u32>(n / SLICE, n % SLICE), terms_adjoin);
+// Which line (row of A, column of B) and term of a slice of `lines` the n-th piece of work loads: neighbours load
+// neighbours.
+fn piece(n: u32, lines: u32, terms_adjoin: bool) -> vec2<u32> {
+    return select(vec2<u32>(n % lines, n / lines), vec2<u32>(n / SLICE, n % SLICE), terms_adjoin);
 }
 
 fn load_a(row: u32, term: u32) -> f32 {
@@ -85,27 +90,33 @@ fn main(
     let number = workgroup_number(workgroup, workgroups);
     let tile = min(number, parameters.tiles - 1u);
     let down = tile / parameters.across;
+    let width = select(TILE, 2u * TILE, WIDE);
     let first_row = down * TILE;
-    let first_column = (tile - down * parameters.across) * TILE;
+    let first_column = (tile - down * parameters.across) * width;
     let a_terms_adjoin = parameters.a_term == 1u;
     let b_terms_adjoin = parameters.b_term == 1u;
 
     var sums = mat4x4<f32>();
+    // Those of the tile's second half.
+    var second = mat4x4<f32>();
     for (var first = parameters.first; first < parameters.end; first += SLICE) {
-        for (var quarter = 0u; quarter < 4u; quarter++) {
-            let n = quarter * 256u + index;
-            let from_a = piece(n, a_terms_adjoin);
-            a_slice[(from_a.y * TILE + from_a.x) / 4u][from_a.x % 4u] =
-                load_a(first_row + from_a.x, first + from_a.y);
-            let from_b = piece(n, b_terms_adjoin);
-            b_slice[(from_b.y * TILE + from_b.x) / 4u][from_b.x % 4u] =
-                load_b(first_column + from_b.x, first + from_b.y);
+        for (var n = index; n < TILE * SLICE; n += 256u) {
+            let place = piece(n, TILE, a_terms_adjoin);
+            a_slice[(place.y * TILE + place.x) / 4u][place.x % 4u] = load_a(first_row + place.x, first + place.y);
+        }
+        for (var n = index; n < width * SLICE; n += 256u) {
+            let place = piece(n, width, b_terms_adjoin);
+            b_slice[(place.y * width + place.x) / 4u][place.x % 4u] = load_b(first_column + place.x, first + place.y);
         }
         workgroupBarrier();
         for (var term = 0u; term < SLICE; term++) {
             let rows = a_slice[term * (TILE / 4u) + local.y];
-            let columns = b_slice[term * (TILE / 4u) + local.x];
+            let columns = b_slice[term * (width / 4u) + local.x];
             sums += mat4x4<f32>(rows.x * columns, rows.y * columns, rows.z * columns, rows.w * columns);
+            if WIDE {
+                let more = b_slice[term * (width / 4u) + TILE / 4u + local.x];
+                second += mat4x4<f32>(rows.x * more, rows.y * more, rows.z * more, rows.w * more);
+            }
         }
         workgroupBarrier();
     }
@@ -116,5 +127,11 @@ fn main(
         finish(row + 1u, column, sums[1]);
         finish(row + 2u, column, sums[2]);
         finish(row + 3u, column, sums[3]);
+        if WIDE {
+            finish(row, column + TILE, second[0]);
+            finish(row + 1u, column + TILE, second[1]);
+            finish(row + 2u, column + TILE, second[2]);
+            finish(row + 3u, column + TILE, second[3]);
+        }
     }
 }

@@ -106,6 +106,8 @@ fn every_operation() -> Vec<Op> {
         let b = if transpose_b { tensor(n, k) } else { tensor(k, n) };
         ops.push(Matmul { a, transpose_a, b, transpose_b, bias: None, out: tensor(m, n) }.into());
     }
+    let large = tensor(1_024, 1_024);
+    ops.push(Matmul { a: large, transpose_a: false, b: large, transpose_b: false, bias: None, out: large }.into());
     for len in LENGTHS {
         let (x, column) = (tensor(2, len), tensor(2, 1));
         ops.push(

@@ -63,6 +63,8 @@ fn bindings(op: &Matmul) -> Vec<Binding> {
 
 /// The product's share of these terms, added to that of the terms before.
 fn product(op: &Matmul, class: DeviceClass, terms: std::ops::Range<usize>) -> Dispatch {
+    /// Workgroups that most GPUs run at the same time, or nearly.
+    const ENOUGH: usize = 64;
     let [m, k, n] = op.shape();
     let continued = ("CONTINUED", f64::from(u8::from(terms.start > 0)));
     // Rows and columns of a tile, tiles of a workgroup.
@@ -71,7 +73,12 @@ fn product(op: &Matmul, class: DeviceClass, terms: std::ops::Range<usize>) -> Di
             let constants = vec![("WORKGROUP", WORKGROUP as f64), continued];
             ("matmul", shader!("matmul", "grid"), constants, TILE, WORKGROUP)
         }
-        DeviceClass::Gpu => ("matmul_tiled", shader!("matmul_tiled", "grid"), vec![continued], [64, 64], 1),
+        DeviceClass::Gpu => {
+            // Wide tiles where they are filled, and where there are enough of them for a GPU's cores.
+            let is_wide = n >= 128 && m.div_ceil(64) * n.div_ceil(128) >= ENOUGH;
+            let constants = vec![continued, ("WIDE", f64::from(u8::from(is_wide)))];
+            ("matmul_tiled", shader!("matmul_tiled", "grid"), constants, [64, if is_wide { 128 } else { 64 }], 1)
+        }
     };
     let (across, down) = (n.div_ceil(wide), m.div_ceil(tall));
     let (a_row, a_term) = if op.transpose_a { (1, m) } else { (k, 1) };
