@@ -11,8 +11,8 @@ PYTHON_PEERS = {
     "torch": ("torch_peer.py", [], {}),
     "torch-compiled": ("torch_peer.py", ["--compile"], {}),
     "jax": ("jax_peer.py", [], {}),
-    "tinygrad": ("tinygrad_peer.py", [], {"CPU": "1"}),
-    "tinygrad-webgpu": ("tinygrad_peer.py", [], {"WEBGPU": "1"}),
+    "tinygrad": ("tinygrad_peer.py", [], {"DEV": "CPU"}),
+    "tinygrad-webgpu": ("tinygrad_peer.py", [], {"DEV": "WEBGPU"}),
 }
 RUST_PEERS = {
     "burn": ("burn", ["--device", "flex"]),

@@ -1,11 +1,20 @@
-"""tinygrad: the step captured by TinyJit, on the device that its environment names (CPU=1, WEBGPU=1). See peer.py for the command line."""
+"""tinygrad: the step captured by TinyJit, on the device that its environment names (DEV=CPU, DEV=WEBGPU). See peer.py for the command line."""
 
 import importlib.metadata
+import importlib.util
+import os
+import pathlib
 
 import numpy as np
-from tinygrad import Device, Tensor, TinyJit
 
 import peer
+
+dawn = importlib.util.find_spec("pydawn")
+if dawn and dawn.submodule_search_locations:
+    # `pip install dawn-python` brings the library that tinygrad's WebGPU device looks for
+    os.environ.setdefault("WEBGPU_PATH", str(pathlib.Path(dawn.submodule_search_locations[0]) / "lib" / "libwebgpu_dawn_x86_64.so"))
+
+from tinygrad import Device, Tensor, TinyJit  # noqa: E402 (after the path is set)
 
 
 def trainer(problem):
