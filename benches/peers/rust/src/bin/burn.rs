@@ -2,7 +2,7 @@
 //!
 //! Batches are gathered on the host: 60,000 images of float32 do not fit the binding of a software adapter.
 
-use burn::tensor::{Device, DeviceKind, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData, activation};
 use peers::{Layer, Options, Peer, Problem, Result, run};
 
 struct Burn {
@@ -71,7 +71,8 @@ fn main() -> Result<()> {
     let name = options.text("device", "flex");
     let device = match name.as_str() {
         "flex" => Device::flex(),
-        "wgpu" => Device::wgpu(DeviceKind::Cpu),
+        #[cfg(feature = "wgpu")]
+        "wgpu" => Device::wgpu(burn::tensor::DeviceKind::Cpu),
         other => return Err(format!("no device {other}: flex or wgpu").into()),
     };
     run(&options, &Burn { device, name })
