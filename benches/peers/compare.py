@@ -9,8 +9,9 @@
     python3 benches/peers/compare.py accuracy ... --network 784-128-10 --epochs 3 --rows backprop,torch
 
 DATA_DIR holds mnist/. On a shared machine only rows of one run compare, and not all of those: a run waits until other programs are quiet,
-and only runs that stayed quiet count, where there are any (column "quiet runs"; a star where none was). With --threads 1 everything runs
-on one processor and rates are per second of the processor's time, which other programs change least.
+and only runs that stayed quiet count, where there are any (column "quiet runs"; a star where none was; "others" is how many processors
+other programs used). With --threads 1 everything runs on one processor and rates are per second of the processor's time, which other
+programs change least; on both, they slow those down most that wait for their threads in a loop.
 
 Before `train` is timed, every program must have learnt the same: test loss after --check-steps within --tolerance of ours. That
 this check can fail is tried with a run whose learning rate is 1e-9, which it has to refuse.
@@ -104,23 +105,26 @@ def rounds(options, names, measure):
     return found
 
 
-def summary(options, results, key):
-    """Median, least, most, how many runs were quiet. Of the quiet runs only, where there are any."""
-    quiet = [result[key] for result in results if result["others"] < options.quiet_below]
-    values = quiet or [result[key] for result in results]
-    return statistics.median(values), min(values), max(values), len(quiet)
+def quiet(options, results):
+    """Those that count: all of one processor's time, else those that ran while others were quiet, where there are any."""
+    return [result for result in results if options.threads == 1 or result["others"] < options.quiet_below]
 
 
 def table(options, found, key, unit, base, digits=1):
-    """One row a program; ratios to the row `base`."""
-    first = summary(options, found[base], key)[0] if base in found else float("nan")
-    print(f"| | {unit} | of {LABELS[base]} | least | most | quiet runs |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    """One row a program: the median, its ratio to the row `base`, least and most, what others used meanwhile (median, processors)."""
+    rows = {}
     for name, results in found.items():
-        median, least, most, quiet = summary(options, results, key)
-        star = "" if quiet else " *"
-        numbers = [f"{value:,.{digits}f}" for value in (median, least, most)]
-        print(f"| {LABELS[name]}{star} | {numbers[0]} | {median / first:.2f} | {numbers[1]} | {numbers[2]} | {quiet} of {len(results)} |")
+        counted = quiet(options, results)
+        rows[name] = [result[key] for result in counted or results], len(counted), statistics.median(result["others"] for result in results)
+    first = statistics.median(rows[base][0]) if base in rows else float("nan")
+    print(f"| | {unit} | of {LABELS[base]} | least | most | quiet runs | others |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name, (values, count, others) in rows.items():
+        median = statistics.median(values)
+        median_text, least, most = (f"{value:,.{digits}f}" for value in (median, min(values), max(values)))
+        runs = "-" if options.threads == 1 else f"{count} of {len(found[name])}"
+        star = "" if count else " *"
+        print(f"| {LABELS[name]}{star} | {median_text} | {median / first:.2f} | {least} | {most} | {runs} | {others:.2f} |")
     print(flush=True)
 
 
