@@ -4,7 +4,7 @@
     pip install torch jax tinygrad numpy
     python3 benches/peers/compare.py train    target/release/gpu-train DATA_DIR [--network 784-50-10] [--batch 100] [--activation sigmoid]
     python3 benches/peers/compare.py train    ... --device software --rows numerical,backprop,burn-wgpu,tinygrad-webgpu
-    python3 benches/peers/compare.py matmul   ... [--size 1024] --rows backprop,numpy,torch,jax,burn,candle
+    python3 benches/peers/compare.py matmul   ... [--size 1024] --rows ours,numpy,torch,jax,burn,candle
     python3 benches/peers/compare.py start    ... --device software --rows backprop,burn-wgpu       (cold and warm, to the first step)
     python3 benches/peers/compare.py accuracy ... --network 784-128-10 --epochs 3 --rows backprop,torch
 
@@ -28,7 +28,7 @@ import machine
 import programs
 
 LABELS = {
-    "numerical": "gpu-train, numerical gradient", "backprop": "gpu-train, back-propagation", "numpy": "NumPy", "torch": "PyTorch, eager",
+    "ours": "gpu-train", "numerical": "gpu-train, numerical gradient", "backprop": "gpu-train, back-propagation", "numpy": "NumPy", "torch": "PyTorch, eager",
     "torch-compiled": "PyTorch, compiled", "jax": "JAX, jit and scan", "burn": "burn, CPU (flex)", "burn-wgpu": "burn, wgpu",
     "candle": "candle, CPU", "tinygrad": "tinygrad, CPU", "tinygrad-webgpu": "tinygrad, WebGPU",
 }
@@ -136,7 +136,7 @@ def versions(found):
 def main():
     options = parse()
     shape = f"{options.network}, batch {options.batch}, {options.activation}, {options.device}"
-    base = next((name for name in options.rows if name in programs.OURS and name != "numerical"), options.rows[0])
+    base = next(name for name in ["backprop", "ours", *options.rows] if name in options.rows)
     if options.task == "train":
         steps = check(options)
         found = rounds(options, steps, lambda name: programs.train(options, name, steps[name]))

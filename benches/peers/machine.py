@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import resource
 import subprocess
 import time
 
@@ -29,20 +30,25 @@ def wait_for_quiet(limit, patience):
         time.sleep(0.5)
 
 
+def children_seconds():
+    """Of the processor, by programs that this one started and that ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 class Run:
     """A program that ended: its output, when it began (Unix time), wall and processor seconds, and what others used meanwhile."""
 
     def __init__(self, command, environment=None, folder=None, core=None, timeout=600):
         pin = None if core is None else (lambda: os.sched_setaffinity(0, {core}))
-        before = os.times()
+        before = children_seconds()
         busy, self.begun, clock = busy_seconds(), time.time(), time.perf_counter()
         done = subprocess.run(
             [str(part) for part in command], capture_output=True, text=True, timeout=timeout,
             env={**os.environ, **(environment or {})}, cwd=folder, preexec_fn=pin,
         )
         self.seconds = time.perf_counter() - clock
-        after = os.times()
-        self.processor_seconds = after.children_user + after.children_system - before.children_user - before.children_system
+        self.processor_seconds = children_seconds() - before
         self.others = max(0.0, (busy_seconds() - busy - self.processor_seconds) / self.seconds)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr[-2000:]}")

@@ -74,12 +74,12 @@ def train(options, name, steps, rate=0.1):
 
 def matmul(options, name):
     core = options.core if options.threads == 1 else None
-    if name in OURS or name == "ours":
+    if name == "ours":
         shape = "x".join([str(options.size)] * 3)
         command = [options.binary, "bench", "--suite", "kernels", "--filter", shape, "--device", options.device, "--json", "--quiet"]
         result = measured(Run(command, limits(options), core=core))
         row = next(row for row in result["results"] if row["shape"] == shape)
-        return {**result, "gflops": row["gflops"], "ceiling": result["ceilings"]["multiply_add_gflops"]}
+        return {**result, "gflops": row["gflops"], "version": f"gpu-train {result['version']}"}
     command, environment = peer_command(options, name, "matmul")
     return measured(Run([*command, "--size", options.size], {**environment, **limits(options)}, core=core))
 
