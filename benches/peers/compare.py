@@ -154,7 +154,7 @@ def main():
         run = f"{options.optimizer}, rate {options.rate:g}, {options.epochs} epochs, {options.rounds} rounds"
         print(f"{options.network}, ReLU, batch {options.batch}, {run}:\n")
         for key, unit, digits in [
-            ("wall_seconds", "s from the prompt and back", 2), ("training_seconds", "s of training", 2), ("test_accuracy", "test accuracy", 4),
+            ("wall_seconds", "s from the prompt and back", 2), ("processor_seconds", "s of the processor", 2), ("training_seconds", "s of training", 2), ("test_accuracy", "test accuracy", 4),
         ]:
             table(options, found, key, unit, base, digits)
     else:

@@ -109,14 +109,16 @@ def start(options, name, folder):
 def accuracy(options, name):
     """A run of `epochs` with ReLU from the prompt back to it, the data loaded and both splits evaluated."""
     network = options.network.split("-")
+    core = options.core if options.threads == 1 else None
     if name in OURS:
         command = [options.binary, "train", "--dataset", "mnist", "--data-dir", options.data, "--device", options.device, "--quiet", "--json"]
         command += ["--hidden", ",".join(network[1:-1]), "--activation", "relu", "--init", "he", "--batch-size", options.batch]
         command += ["--optimizer", options.optimizer, "--lr", options.rate, "--epochs", options.epochs, "--sampling", "epoch"]
         command += ["--gradient", OURS[name], "--eval-every", 1_000_000_000]
-        result = measured(Run(command))
+        command += ["--threads", 1] if options.threads == 1 else []
+        result = measured(Run(command, limits(options), core=core))
         return {**result, "training_seconds": result["seconds"]}
     command, environment = peer_command(options, name, "accuracy")
     command += ["--data", options.data, "--network", options.network, "--batch", options.batch, "--epochs", options.epochs]
     command += ["--optimizer", options.optimizer, "--rate", options.rate]
-    return measured(Run(command, environment))
+    return measured(Run(command, {**environment, **limits(options)}, core=core))
