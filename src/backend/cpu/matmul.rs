@@ -8,7 +8,9 @@ use std::ops::Range;
 use super::lanes::{load, store};
 use super::math::{LANES, Lanes};
 use super::memory::View;
-use super::simd::{Float, Level, level, vectorized};
+#[cfg(target_arch = "x86_64")]
+use super::simd::{Avx512, Level, level};
+use super::simd::{Float, vectorized};
 use super::team::Worker;
 use crate::backend::op::Matmul;
 use crate::backend::tensor::Tensor;
@@ -55,11 +57,18 @@ pub(super) fn multiply(product: &Product<'_>, out: &mut Out<'_>, worker: &mut Wo
     let scratch = worker.scratch(DEPTH * (ACROSS + TALL) + LANES);
     let aligned = scratch.as_ptr().align_offset(64).min(LANES);
     let (packed_b, packed_a) = scratch[aligned..].split_at_mut(DEPTH * ACROSS);
-    match level() {
-        Level::Avx512 if out.columns > LANES => wide(product, packed_a, packed_b, out),
-        Level::Avx512 => narrow(product, packed_a, packed_b, out),
-        Level::Avx2 | Level::Plain => short(product, packed_a, packed_b, out),
+    #[cfg(target_arch = "x86_64")]
+    if level() == Level::Avx512 {
+        // SAFETY: `level` asked the processor for exactly these features.
+        return unsafe {
+            if out.columns > LANES {
+                wide(product, packed_a, packed_b, out)
+            } else {
+                narrow(product, packed_a, packed_b, out)
+            }
+        };
     }
+    short(product, packed_a, packed_b, out);
 }
 
 /// The factors by their strides, and the part of the result that is wanted.
@@ -95,29 +104,23 @@ impl Out<'_> {
     }
 }
 
-vectorized! {
-    /// With tiles of 12 x 32.
-    fn wide(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) = wide_body
+/// With tiles of 12 x 32. These two are for AVX-512 alone: [`multiply`] takes them for nothing else.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+fn wide(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) {
+    blocks::<Avx512, 2, TALL>(product, packed_a, packed_b, out);
 }
 
-vectorized! {
-    /// With tiles of 10 x 16, for results of no more columns.
-    fn narrow(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) = narrow_body
+/// With tiles of 10 x 16, for results of no more columns.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+fn narrow(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) {
+    blocks::<Avx512, 1, NARROW>(product, packed_a, packed_b, out);
 }
 
 vectorized! {
     /// With tiles of 6 x 16.
     fn short(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) = short_body
-}
-
-#[inline(always)]
-fn wide_body<F: Float>(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) {
-    blocks::<F, 2, TALL>(product, packed_a, packed_b, out);
-}
-
-#[inline(always)]
-fn narrow_body<F: Float>(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) {
-    blocks::<F, 1, NARROW>(product, packed_a, packed_b, out);
 }
 
 #[inline(always)]
