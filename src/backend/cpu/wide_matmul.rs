@@ -4,6 +4,7 @@
 //! registers while terms pass by. B is packed; rows of A are read where they lie, because a product of 50 columns is
 //! too little work to pay for their packing.
 
+use super::simd::{Float, vectorized};
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Level, level};
 
@@ -24,6 +25,9 @@ const TALL: usize = 10;
 const MIDDLE: usize = 5;
 const SHORT: usize = 2;
 
+/// With fewer rows of A, B is not packed: it would cost more than the product.
+const FEW: usize = 8;
+
 /// Memory for [`affine`], kept from one product to the next.
 #[derive(Default)]
 pub(crate) struct Scratch {
@@ -42,6 +46,9 @@ pub(crate) fn affine(x: &[f64], weight: &[f64], bias: &[f64], out: &mut [f64], s
     let samples = out.len() / units;
     assert!(x.len() == samples * inputs && weight.len() == inputs * units && out.len() == samples * units);
     out.chunks_exact_mut(units).for_each(|row| row.copy_from_slice(bias));
+    if samples < FEW {
+        return few(x, weight, inputs, out);
+    }
     #[cfg(target_arch = "x86_64")]
     match level() {
         // SAFETY: `level` asked the processor for exactly these features.
@@ -53,6 +60,23 @@ pub(crate) fn affine(x: &[f64], weight: &[f64], bias: &[f64], out: &mut [f64], s
         Level::Plain => {}
     }
     multiply(x, weight, inputs, units, out, scratch, 2, plain);
+}
+
+vectorized! {
+    /// `out += x W` row by row of `W`, each of which is read once.
+    fn few(x: &[f64], weight: &[f64], inputs: usize, out: &mut [f64]) = few_body
+}
+
+#[inline(always)]
+fn few_body<F: Float>(x: &[f64], weight: &[f64], inputs: usize, out: &mut [f64]) {
+    let units = weight.len() / inputs.max(1);
+    for (input, weight) in weight.chunks_exact(units.max(1)).enumerate() {
+        for (out, x) in out.chunks_exact_mut(units.max(1)).zip(x.chunks_exact(inputs)) {
+            for (out, &weight) in out.iter_mut().zip(weight) {
+                *out = F::mul_add_wide(x[input], weight, *out);
+            }
+        }
+    }
 }
 
 /// Rows of A, and what is summed up for each of them: one or two vectors of columns.
