@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const USAGE: &str =
-    "usage: make-digits [OUT_DIR]   writes OUT_DIR/digits/*.gz and OUT_DIR/digits-sheet.png (default: assets)";
+    "usage: make-digits [OUT_DIR]   writes OUT_DIR/digits.packed and OUT_DIR/digits-sheet.png (default: assets)";
 
 fn main() -> ExitCode {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -41,13 +41,14 @@ fn say(line: &str) {
 
 /// Makes all files and writes them below `folder`; the error is one line that names the path.
 fn write_all(folder: &Path) -> Result<(), String> {
-    let files = make_digits::make(make_digits::SEED).map_err(|error| format!("cannot compress: {error}"))?;
-    let digits = folder.join("digits");
-    fs::create_dir_all(&digits).map_err(|error| format!("cannot create {}: {error}", digits.display()))?;
-    for file in files {
-        let path = folder.join(file.name);
-        fs::write(&path, &file.stored).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-        say(&format!("{:>9} bytes ({:>9} unpacked)  {}", file.stored.len(), file.contents.len(), path.display()));
+    let fault = |error| format!("cannot compress: {error}");
+    let made = make_digits::make(make_digits::SEED).map_err(fault)?;
+    say(&format!("{} training and {} test images", made.train.labels.len(), made.test.labels.len()));
+    fs::create_dir_all(folder).map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
+    for (name, bytes) in [("digits.packed", made.packed), ("digits-sheet.png", made.sheet.png().map_err(fault)?)] {
+        let path = folder.join(name);
+        fs::write(&path, &bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        say(&format!("{:>9} bytes  {}", bytes.len(), path.display()));
     }
     Ok(())
 }

@@ -9,31 +9,31 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use flate2::read::{GzDecoder, ZlibDecoder};
-use make_digits::{CLASSES, File, SEED, TEST_COUNT, TRAIN_COUNT};
+use flate2::read::ZlibDecoder;
+use gpu_train::data::Dataset;
+use make_digits::{CLASSES, Made, SEED, TEST_COUNT, TRAIN_COUNT};
 
 const PIXELS: usize = 28 * 28;
 
-/// The program's files for the committed seed, made once for all tests.
-static MADE: LazyLock<[File; 5]> = LazyLock::new(|| make_digits::make(SEED).unwrap());
+/// What the program makes of the committed seed, made once for all tests.
+static MADE: LazyLock<Made> = LazyLock::new(|| make_digits::make(SEED).unwrap());
+
+/// The data set that is embedded.
+static EMBEDDED: LazyLock<Dataset> = LazyLock::new(|| Dataset::open("digits", None).unwrap());
 
 /// The committed bytes of a file.
 fn committed(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name)).unwrap()
 }
 
-/// What a file's stored bytes hold: the IDX file, or the sheet's grey values.
-fn unpack(name: &str, stored: &[u8]) -> Vec<u8> {
+/// The grey values of a PNG of ours: signature (8), IHDR (12 + 13), one IDAT, IEND (12); each row begins with its
+/// filter's number, 0.
+fn grey(png: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    if name.ends_with(".gz") {
-        GzDecoder::new(stored).read_to_end(&mut bytes).unwrap();
-        return bytes;
-    }
-    // A PNG of ours: signature (8), IHDR (12 + 13), one IDAT, IEND (12); each row begins with its filter's number, 0.
-    assert_eq!(&stored[..8], b"\x89PNG\r\n\x1a\n");
-    let width = u32::from_be_bytes(stored[16..20].try_into().unwrap()) as usize;
-    assert_eq!(&stored[37..41], b"IDAT");
-    ZlibDecoder::new(&stored[41..]).read_to_end(&mut bytes).unwrap();
+    assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+    let width = u32::from_be_bytes(png[16..20].try_into().unwrap()) as usize;
+    assert_eq!(&png[37..41], b"IDAT");
+    ZlibDecoder::new(&png[41..]).read_to_end(&mut bytes).unwrap();
     bytes
         .chunks(width + 1)
         .flat_map(|row| {
@@ -52,55 +52,63 @@ fn first_difference(expected: &[u8], got: &[u8]) -> Option<String> {
     Some(format!("at byte {at}: expected {}, got {}", expected[at], got[at]))
 }
 
-/// Images as rows of 784 bytes, and labels, of the committed split `train` or `t10k`; checks the IDX headers.
-fn split(prefix: &str, count: usize) -> (Vec<u8>, Vec<u8>) {
-    let read = |kind: &str| {
-        let name = format!("digits/{prefix}-{kind}-ubyte.gz");
-        unpack(&name, &committed(&name))
-    };
-    let (images, labels) = (read("images-idx3"), read("labels-idx1"));
-    let words = |bytes: &[u8]| -> Vec<usize> {
-        bytes.chunks(4).map(|word| u32::from_be_bytes(word.try_into().unwrap()) as usize).collect()
-    };
-    assert_eq!(words(&images[..16]), [0x803, count, 28, 28]);
-    assert_eq!(words(&labels[..8]), [0x801, count]);
-    assert_eq!(images.len(), 16 + count * PIXELS);
-    assert_eq!(labels.len(), 8 + count);
-    (images[16..].to_vec(), labels[8..].to_vec())
+/// Images as rows of 784 bytes, and labels.
+fn split(which: &str) -> (&'static [u8], &'static [u8]) {
+    let split = if which == "train" { EMBEDDED.train() } else { EMBEDDED.test() };
+    (split.images(), split.labels())
+}
+
+/// The blocks of images of a packed file: all but the table of frequencies, which the compressor's version decides.
+fn blocks(packed: &[u8]) -> Vec<&[u8]> {
+    let (sizes, mut rest) = packed.split_at(4 * 8);
+    let pieces = sizes.as_chunks().0.iter().map(|size| {
+        let (piece, behind) = rest.split_at(u32::from_le_bytes(*size) as usize);
+        rest = behind;
+        piece
+    });
+    pieces.skip(1).collect()
+}
+
+#[test]
+fn embedded_images_are_what_the_program_makes() {
+    for (name, made, split) in [("train", &MADE.train, EMBEDDED.train()), ("test", &MADE.test, EMBEDDED.test())] {
+        assert_eq!(first_difference(made.images.as_flattened(), split.images()), None, "{name} images");
+        assert_eq!(first_difference(&made.labels, split.labels()), None, "{name} labels");
+    }
 }
 
 #[test]
 fn committed_files_are_what_the_program_makes() {
-    for File { name, contents, stored } in MADE.iter() {
-        if let Some(difference) = first_difference(contents, &unpack(name, &committed(name))) {
-            panic!("assets/{name}: {difference}; run: cargo run --release --example make-digits");
-        }
-        // What the program stores today unpacks to the same, whatever its compressor's version.
-        assert_eq!(first_difference(contents, &unpack(name, stored)), None, "{name}");
+    const RUN: &str = "run: cargo run --release --example make-digits";
+    let packed = committed("digits.packed");
+    assert!(packed.len() <= 1_700_000, "{} bytes are too many to embed", packed.len());
+    let (expected, got) = (blocks(&MADE.packed), blocks(&packed));
+    assert_eq!((expected.len(), got.len()), (7, 7));
+    for (block, (expected, got)) in expected.iter().zip(&got).enumerate() {
+        assert_eq!(first_difference(expected, got), None, "block {block}; {RUN}");
     }
+    let sheet = committed("digits-sheet.png");
+    assert!(sheet.len() <= 100_000);
+    assert_eq!(first_difference(&MADE.sheet.grey, &grey(&sheet)), None, "digits-sheet.png; {RUN}");
+    // What the program stores today unpacks to the same, whatever its compressor's version.
+    assert_eq!(first_difference(&MADE.sheet.grey, &grey(&MADE.sheet.png().unwrap())), None);
 }
 
 #[test]
 fn another_seed_gives_other_bytes() {
     let other = make_digits::make(SEED + 1).unwrap();
-    for (file, other) in MADE.iter().zip(&other) {
-        assert_eq!(file.contents.len(), other.contents.len(), "{}", file.name);
-        assert!(first_difference(&file.contents, &other.contents).is_some(), "{}: the seed has no effect", file.name);
+    for (made, other) in [(&MADE.train, &other.train), (&MADE.test, &other.test)] {
+        let difference = first_difference(made.images.as_flattened(), other.images.as_flattened());
+        assert!(difference.is_some(), "the seed has no effect");
+        assert!(first_difference(&made.labels, &other.labels).is_some(), "the seed has no effect on labels");
     }
 }
 
 #[test]
-fn files_are_small_enough_to_embed() {
-    let size = |file: &File| committed(file.name).len();
-    let embedded: usize = MADE.iter().filter(|file| file.name.ends_with(".gz")).map(size).sum();
-    assert!(embedded <= 3_000_000, "{embedded} bytes");
-    assert!(committed("digits-sheet.png").len() <= 100_000);
-}
-
-#[test]
 fn splits_are_balanced_and_shuffled() {
-    for (prefix, count) in [("train", TRAIN_COUNT), ("t10k", TEST_COUNT)] {
-        let (_, labels) = split(prefix, count);
+    for (prefix, count) in [("train", TRAIN_COUNT), ("test", TEST_COUNT)] {
+        let (_, labels) = split(prefix);
+        assert_eq!(labels.len(), count, "{prefix}");
         let mut counts = [0usize; CLASSES];
         labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
         for (class, &of_class) in counts.iter().enumerate() {
@@ -115,8 +123,9 @@ fn splits_are_balanced_and_shuffled() {
 
 #[test]
 fn images_have_the_form_of_mnist() {
-    for (prefix, count) in [("train", TRAIN_COUNT), ("t10k", TEST_COUNT)] {
-        let (images, _) = split(prefix, count);
+    for (prefix, count) in [("train", TRAIN_COUNT), ("test", TEST_COUNT)] {
+        let (images, _) = split(prefix);
+        assert_eq!(images.len(), count * PIXELS, "{prefix}");
         let zeros = images.iter().filter(|&&pixel| pixel == 0).count() as f64 / images.len() as f64;
         assert!((0.78..0.83).contains(&zeros), "{prefix}: a share of {zeros} is 0");
         for (index, image) in images.chunks(PIXELS).enumerate() {
@@ -135,8 +144,8 @@ fn images_have_the_form_of_mnist() {
 
 #[test]
 fn no_test_image_is_a_training_image() {
-    let (train, _) = split("train", TRAIN_COUNT);
-    let (test, _) = split("t10k", TEST_COUNT);
+    let (train, _) = split("train");
+    let (test, _) = split("test");
     let known: std::collections::HashSet<&[u8]> = train.chunks(PIXELS).collect();
     assert_eq!(known.len(), TRAIN_COUNT, "training images repeat");
     assert_eq!(test.chunks(PIXELS).filter(|image| known.contains(image)).count(), 0);
@@ -164,15 +173,15 @@ fn nearest_mean_accuracy(train: &[u8], train_labels: &[u8], test: &[u8], test_la
 
 #[test]
 fn classes_can_be_learned_but_not_by_their_means() {
-    let (train, train_labels) = split("train", TRAIN_COUNT);
-    let (test, test_labels) = split("t10k", TEST_COUNT);
+    let (train, train_labels) = split("train");
+    let (test, test_labels) = split("test");
     // Far above chance and far below what a network reaches (0.94).
-    let accuracy = nearest_mean_accuracy(&train, &train_labels, &test, &test_labels);
+    let accuracy = nearest_mean_accuracy(train, train_labels, test, test_labels);
     assert!((0.6..0.85).contains(&accuracy), "accuracy {accuracy}");
 
     // Labels that belong to other images teach nothing.
-    let mut rotated = train_labels;
+    let mut rotated = train_labels.to_vec();
     rotated.rotate_left(1);
-    let chance = nearest_mean_accuracy(&train, &rotated, &test, &test_labels);
+    let chance = nearest_mean_accuracy(train, &rotated, test, test_labels);
     assert!(chance < 0.25, "accuracy {chance} with wrong labels");
 }

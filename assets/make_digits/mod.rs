@@ -2,42 +2,42 @@
 
 mod curve;
 mod deform;
-mod files;
+#[path = "../../src/data/digits/model.rs"]
+mod model;
+mod pack;
 mod random;
 mod raster;
+mod sheet;
 mod strokes;
 
 use std::io;
 
-use files::Sheet;
+pub(crate) use model::{TEST_COUNT, TRAIN_COUNT};
 use random::SplitMix64;
 use raster::Image;
+use sheet::Sheet;
 
 /// The seed of the committed files.
 pub(crate) const SEED: u64 = 28;
-/// Images to train on.
-pub(crate) const TRAIN_COUNT: usize = 15_000;
-/// Images to test on.
-pub(crate) const TEST_COUNT: usize = 2_500;
 /// Digits.
 pub(crate) const CLASSES: usize = 10;
 /// Images of each class on the sheet.
 const SHEET_COLUMNS: usize = 20;
 
-/// One file of the data set: its name within the output folder, what it holds, and how it is stored.
-pub(crate) struct File {
-    /// Path below the output folder, with `/`.
-    pub(crate) name: &'static str,
-    /// The bytes before compression; these, not the stored ones, are the same for every version of the compressor.
-    pub(crate) contents: Vec<u8>,
-    /// The bytes on disk.
-    pub(crate) stored: Vec<u8>,
+/// What there is to store.
+pub(crate) struct Made {
+    pub(crate) train: Split,
+    pub(crate) test: Split,
+    /// Both of them, as they are embedded.
+    pub(crate) packed: Vec<u8>,
+    /// Some of the test images.
+    pub(crate) sheet: Sheet,
 }
 
 /// Images and their labels, in the order in which they were drawn.
-struct Split {
-    images: Vec<Image>,
-    labels: Vec<u8>,
+pub(crate) struct Split {
+    pub(crate) images: Vec<Image>,
+    pub(crate) labels: Vec<u8>,
 }
 
 impl Split {
@@ -65,22 +65,16 @@ impl Split {
     }
 }
 
-/// Makes the four IDX files and the sheet of the test images.
+/// Makes both splits and the sheet.
 ///
 /// # Errors
 /// Only if the compressor fails, which it has no reason to do in memory.
-pub(crate) fn make(seed: u64) -> io::Result<[File; 5]> {
+pub(crate) fn make(seed: u64) -> io::Result<Made> {
     // A seed each for the two splits: their streams have nothing to do with each other.
     let mut seeds = SplitMix64::new(seed);
     let train = Split::draw(TRAIN_COUNT, SplitMix64::new(seeds.next_u64()));
     let test = Split::draw(TEST_COUNT, SplitMix64::new(seeds.next_u64()));
+    let packed = pack::pack([&train, &test])?;
     let sheet = test.sheet();
-    let zipped = |name, contents: Vec<u8>| files::gzip(&contents).map(|stored| File { name, contents, stored });
-    Ok([
-        zipped("digits/train-images-idx3-ubyte.gz", files::idx_images(&train.images))?,
-        zipped("digits/train-labels-idx1-ubyte.gz", files::idx_labels(&train.labels))?,
-        zipped("digits/t10k-images-idx3-ubyte.gz", files::idx_images(&test.images))?,
-        zipped("digits/t10k-labels-idx1-ubyte.gz", files::idx_labels(&test.labels))?,
-        File { name: "digits-sheet.png", stored: sheet.png()?, contents: sheet.grey },
-    ])
+    Ok(Made { train, test, packed, sheet })
 }

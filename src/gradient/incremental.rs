@@ -3,10 +3,11 @@
 //! gradient by, this one stands in for it: its error is a few roundings of each change, whatever `h` is.
 
 use super::Difference;
-use super::literal::{affine, check_places};
+use super::literal::check_places;
 use super::source::BatchSource;
 use super::wide::{Wide, activate, activation_change, loss_change, outputs};
 use crate::Result;
+use crate::backend::cpu::wide_matmul::{Scratch, affine};
 use crate::network::Network;
 
 /// The quotients of these parameters (places in the block) of the batch's mean loss.
@@ -68,9 +69,11 @@ impl<'a> Base<'a> {
         let samples = wide.targets.len();
         let (mut pre_activations, mut inputs) = (Vec::new(), Vec::new());
         let mut values = wide.inputs.clone();
+        let mut products = Scratch::default();
         for (index, layer) in wide.layers().iter().enumerate() {
             let mut a = vec![0.0; samples * layer.weight.columns];
-            affine(&values, &wide.parameters[layer.weight.range()], &wide.parameters[layer.bias.range()], &mut a);
+            let (weight, bias) = (&wide.parameters[layer.weight.range()], &wide.parameters[layer.bias.range()]);
+            affine(&values, weight, bias, &mut a, &mut products);
             inputs.push(values);
             values = a.iter().map(|&a| activate(wide.activation(index), a)).collect();
             pre_activations.push(a);

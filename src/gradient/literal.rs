@@ -2,7 +2,7 @@
 //! last. Nothing is remembered from one evaluation to the next: it is what the fast gradient is measured against.
 //!
 //! Floor: `2 N sum_l I_l U_l` operations a loss and two losses a parameter (four for the fourth-order quotients). For
-//! 784-50-10 and 100 samples that is 0.63 TFLOP. The products go through the blocked `gemm` of the CPU path in
+//! 784-50-10 and 100 samples that is 0.63 TFLOP. The products go through the CPU path's blocked ones in
 //! float64, whole samples' rows at once, and each thread takes parameters of its own.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use super::Difference;
 use super::source::BatchSource;
 use super::wide::{Wide, activate, sample_loss};
+use crate::backend::cpu::wide_matmul::{Scratch, affine};
 use crate::network::{Activation, Network};
 use crate::{Error, Result};
 
@@ -135,13 +136,14 @@ struct Pass {
     /// `[N, U]` of each layer.
     values: Vec<Vec<f64>>,
     scratch: Vec<f64>,
+    products: Scratch,
 }
 
 impl Pass {
     fn new(wide: &Wide<'_>) -> Self {
         let samples = wide.targets.len();
         let values = wide.layers().iter().map(|layer| vec![0.0; samples * layer.weight.columns]).collect();
-        Self { values, scratch: Vec::new() }
+        Self { values, scratch: Vec::new(), products: Scratch::default() }
     }
 
     /// The batch's mean loss under these parameters.
@@ -150,7 +152,8 @@ impl Pass {
             let (before, at) = self.values.split_at_mut(index);
             let inputs = before.last().unwrap_or(&wide.inputs);
             let Some(out) = at.first_mut() else { continue };
-            affine(inputs, &parameters[layer.weight.range()], &parameters[layer.bias.range()], out);
+            let (weight, bias) = (&parameters[layer.weight.range()], &parameters[layer.bias.range()]);
+            affine(inputs, weight, bias, out, &mut self.products);
             let activation = wide.activation(index);
             if activation != Activation::Identity {
                 out.iter_mut().for_each(|a| *a = activate(activation, *a));
@@ -162,37 +165,5 @@ impl Pass {
         let losses =
             rows.zip(&wide.targets).map(|(logits, &target)| sample_loss(output, logits, target, &mut self.scratch));
         losses.sum::<f64>() / wide.targets.len() as f64
-    }
-}
-
-/// `out = x W + b`, `x` `[N, I]`, `W` `[I, U]`.
-pub(super) fn affine(x: &[f64], weight: &[f64], bias: &[f64], out: &mut [f64]) {
-    let (units, inputs) = (bias.len(), weight.len() / bias.len());
-    out.chunks_exact_mut(units).for_each(|row| row.copy_from_slice(bias));
-    let samples = out.len() / units;
-    assert!(x.len() == samples * inputs && weight.len() == inputs * units && out.len() == samples * units);
-    // SAFETY: by the line above the three hold [N, I], [I, U] and [N, U] under these strides, and do not overlap.
-    unsafe {
-        gemm::gemm(
-            samples,
-            units,
-            inputs,
-            out.as_mut_ptr(),
-            1,
-            units as isize,
-            true,
-            x.as_ptr(),
-            1,
-            inputs as isize,
-            weight.as_ptr(),
-            1,
-            units as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
     }
 }

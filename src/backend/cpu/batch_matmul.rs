@@ -3,6 +3,7 @@
 //! Images are four fifths zeros, and a factor that all products share is searched for them only once: the sums then
 //! go over what is not 0. Floor: two operations for each of these and column.
 
+use super::matmul::{Out, Product, multiply};
 use super::memory::View;
 use super::simd::{Float, vectorized};
 use super::team::Worker;
@@ -22,8 +23,6 @@ pub(super) fn run(op: &BatchMatmul, view: &View<'_>, worker: &mut Worker<'_>) {
     let rows = op.out.rows / batches;
     let (a, b) = (view.floats(op.a), view.floats(op.b));
     let share = worker.share(batches, 1);
-    // SAFETY: this worker's products, taken once.
-    let out = unsafe { view.floats_mut(op.out, share.start * rows * columns..share.end * rows * columns) };
     let factors = |batch: usize| {
         let row = &b[batch * op.b.columns..(batch + 1) * op.b.columns];
         (&row[op.weight_at..op.weight_at + terms * columns], &row[op.bias_at..op.bias_at + columns])
@@ -33,6 +32,8 @@ pub(super) fn run(op: &BatchMatmul, view: &View<'_>, worker: &mut Worker<'_>) {
         f64::from(nonzero) <= DENSE * a.len() as f64
     };
     if sparse {
+        // SAFETY: this worker's products, taken once.
+        let out = unsafe { view.floats_mut(op.out, share.start * rows * columns..share.end * rows * columns) };
         let rows_at_once = (LISTED / terms).clamp(1, rows);
         let scratch = worker.scratch(2 * rows_at_once * terms + rows_at_once);
         for first in (0..rows).step_by(rows_at_once) {
@@ -47,35 +48,22 @@ pub(super) fn run(op: &BatchMatmul, view: &View<'_>, worker: &mut Worker<'_>) {
         }
         return;
     }
-    for (out, batch) in out.chunks_exact_mut(rows * columns).zip(share) {
+    for batch in share {
         let (weight, bias) = factors(batch);
         let a = if op.shared { a } else { &a[batch * rows * terms..(batch + 1) * rows * terms] };
-        out.chunks_exact_mut(columns).for_each(|row| row.copy_from_slice(bias));
-        // SAFETY: `a` is [rows, terms], `weight` [terms, columns], `out` [rows, columns], each row-major and as long
-        // as that; `out` is no part of the others.
-        unsafe {
-            gemm::gemm(
-                rows,
-                columns,
-                terms,
-                out.as_mut_ptr(),
-                1,
-                columns as isize,
-                true,
-                a.as_ptr(),
-                1,
-                terms as isize,
-                weight.as_ptr(),
-                1,
-                columns as isize,
-                1.0,
-                1.0,
-                false,
-                false,
-                false,
-                gemm::Parallelism::None,
-            );
-        }
+        let product = Product {
+            a,
+            a_row: terms,
+            a_term: 1,
+            b: weight,
+            b_term: columns,
+            b_column: 1,
+            bias: Some(bias),
+            terms,
+            rows: 0..rows,
+            columns: 0..columns,
+        };
+        multiply(&product, &mut Out { view, tensor: op.out, first: batch * rows * columns, columns }, worker);
     }
 }
 

@@ -8,9 +8,12 @@ use std::ops::Range;
 use super::lanes::{load, store};
 use super::math::{LANES, Lanes};
 use super::memory::View;
-use super::simd::{Float, Level, level, vectorized};
+#[cfg(target_arch = "x86_64")]
+use super::simd::{Avx512, Level, level};
+use super::simd::{Float, vectorized};
 use super::team::Worker;
 use crate::backend::op::Matmul;
+use crate::backend::tensor::Tensor;
 
 /// Terms of the sums that are packed together: a panel of each factor stays in the first-level cache.
 const DEPTH: usize = 256;
@@ -46,56 +49,73 @@ pub(super) fn run(op: &Matmul, view: &View<'_>, worker: &mut Worker<'_>) {
         rows,
         columns,
     };
-    let mut out = Out { view, op };
+    multiply(&product, &mut Out { view, tensor: op.out, first: 0, columns: n }, worker);
+}
+
+/// Writes the product's part of the result.
+pub(super) fn multiply(product: &Product<'_>, out: &mut Out<'_>, worker: &mut Worker<'_>) {
     let scratch = worker.scratch(DEPTH * (ACROSS + TALL) + LANES);
     let aligned = scratch.as_ptr().align_offset(64).min(LANES);
     let (packed_b, packed_a) = scratch[aligned..].split_at_mut(DEPTH * ACROSS);
-    match level() {
-        Level::Avx512 if n > LANES => wide(&product, packed_a, packed_b, &mut out),
-        Level::Avx512 => narrow(&product, packed_a, packed_b, &mut out),
-        Level::Avx2 | Level::Plain => short(&product, packed_a, packed_b, &mut out),
+    #[cfg(target_arch = "x86_64")]
+    if level() == Level::Avx512 {
+        // SAFETY: `level` asked the processor for exactly these features.
+        return unsafe {
+            if out.columns > LANES {
+                wide(product, packed_a, packed_b, out)
+            } else {
+                narrow(product, packed_a, packed_b, out)
+            }
+        };
     }
+    short(product, packed_a, packed_b, out);
 }
 
 /// The factors by their strides, and the part of the result that is wanted.
-struct Product<'a> {
-    a: &'a [f32],
-    a_row: usize,
-    a_term: usize,
-    b: &'a [f32],
-    b_term: usize,
-    b_column: usize,
-    bias: Option<&'a [f32]>,
+pub(super) struct Product<'a> {
+    pub(super) a: &'a [f32],
+    pub(super) a_row: usize,
+    pub(super) a_term: usize,
+    pub(super) b: &'a [f32],
+    pub(super) b_term: usize,
+    pub(super) b_column: usize,
+    pub(super) bias: Option<&'a [f32]>,
     /// `K`
-    terms: usize,
-    rows: Range<usize>,
-    columns: Range<usize>,
+    pub(super) terms: usize,
+    pub(super) rows: Range<usize>,
+    pub(super) columns: Range<usize>,
 }
 
-/// The result.
-struct Out<'a> {
-    view: &'a View<'a>,
-    op: &'a Matmul,
+/// The result: a matrix of so many columns, which begins at element `first` of a tensor.
+pub(super) struct Out<'a> {
+    pub(super) view: &'a View<'a>,
+    pub(super) tensor: Tensor,
+    pub(super) first: usize,
+    pub(super) columns: usize,
 }
 
 impl Out<'_> {
     /// Some columns of a row.
     #[inline(always)]
     fn row(&mut self, row: usize, columns: Range<usize>) -> &mut [f32] {
-        let first = row * self.op.out.columns;
+        let first = self.first + row * self.columns;
         // SAFETY: rows and columns of this worker's own part; one such range at a time, as `&mut self` says.
-        unsafe { self.view.floats_mut(self.op.out, first + columns.start..first + columns.end) }
+        unsafe { self.view.floats_mut(self.tensor, first + columns.start..first + columns.end) }
     }
 }
 
-vectorized! {
-    /// With tiles of 12 x 32.
-    fn wide(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) = wide_body
+/// With tiles of 12 x 32. These two are for AVX-512 alone: [`multiply`] takes them for nothing else.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+fn wide(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) {
+    blocks::<Avx512, 2, TALL>(product, packed_a, packed_b, out);
 }
 
-vectorized! {
-    /// With tiles of 10 x 16, for results of no more columns.
-    fn narrow(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) = narrow_body
+/// With tiles of 10 x 16, for results of no more columns.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+fn narrow(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) {
+    blocks::<Avx512, 1, NARROW>(product, packed_a, packed_b, out);
 }
 
 vectorized! {
@@ -104,22 +124,12 @@ vectorized! {
 }
 
 #[inline(always)]
-fn wide_body<F: Float>(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) {
-    multiply::<F, 2, TALL>(product, packed_a, packed_b, out);
-}
-
-#[inline(always)]
-fn narrow_body<F: Float>(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) {
-    multiply::<F, 1, NARROW>(product, packed_a, packed_b, out);
-}
-
-#[inline(always)]
 fn short_body<F: Float>(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) {
-    multiply::<F, 1, SHORT>(product, packed_a, packed_b, out);
+    blocks::<F, 1, SHORT>(product, packed_a, packed_b, out);
 }
 
 #[inline(always)]
-fn multiply<F: Float, const V: usize, const R: usize>(
+fn blocks<F: Float, const V: usize, const R: usize>(
     product: &Product<'_>,
     packed_a: &mut [f32],
     packed_b: &mut [f32],

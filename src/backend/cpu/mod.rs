@@ -50,6 +50,7 @@ mod team;
 mod update;
 pub(crate) mod wide;
 mod wide_math;
+pub(crate) mod wide_matmul;
 
 use std::collections::HashMap;
 

@@ -1,42 +1,15 @@
-//! The files: IDX as Yann LeCun's MNIST page defines it, gzip around it, and the sheet as PNG (ISO/IEC 15948).
+//! The sheet of some images, as a PNG (ISO/IEC 15948).
 
 use std::io::{self, Write};
 
-use flate2::write::{GzEncoder, ZlibEncoder};
+use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 
 use super::raster::{Image, SIDE};
 
-/// IDX magic numbers: unsigned bytes in three dimensions, or in one.
-const IDX_IMAGES: u32 = 0x0000_0803;
-const IDX_LABELS: u32 = 0x0000_0801;
-
 /// Black pixels between two images of the sheet, and the side of the square that each pixel becomes.
 const GAP: usize = 2;
 const ZOOM: usize = 2;
-
-/// The IDX file of images: `[count, 28, 28]` bytes after a header of 16.
-pub(crate) fn idx_images(images: &[Image]) -> Vec<u8> {
-    let header = [IDX_IMAGES, images.len() as u32, SIDE as u32, SIDE as u32];
-    let mut bytes: Vec<u8> = header.iter().flat_map(|word| word.to_be_bytes()).collect();
-    bytes.extend(images.iter().flatten());
-    bytes
-}
-
-/// The IDX file of labels: `[count]` bytes after a header of 8.
-pub(crate) fn idx_labels(labels: &[u8]) -> Vec<u8> {
-    let header = [IDX_LABELS, labels.len() as u32];
-    let mut bytes: Vec<u8> = header.iter().flat_map(|word| word.to_be_bytes()).collect();
-    bytes.extend(labels);
-    bytes
-}
-
-/// `bytes` in a gzip member without name or time, so that nothing but the contents decides it.
-pub(crate) fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes)?;
-    encoder.finish()
-}
 
 /// The sheet's grey values, row by row: `rows` of images with small gaps, every pixel doubled.
 pub(crate) struct Sheet {
