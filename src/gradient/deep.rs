@@ -60,7 +60,7 @@ pub(super) struct DeepProbe {
     kinks: Tensor,
     /// By the number of pairs.
     curves: HashMap<usize, CurveTensors>,
-    programs: HashMap<usize, ProgramId>,
+    programs: HashMap<(usize, Trust), ProgramId>,
     list: Words,
     counts: Words,
     totals: Words,
@@ -68,6 +68,35 @@ pub(super) struct DeepProbe {
     /// What the runs so far have counted; the largest error that the device saw is not in it yet.
     counted: ProbeReport,
     evaluations: f64,
+}
+
+/// By what a layer's curves are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Trust {
+    /// By the spare pairs.
+    Checked,
+    /// By the bound from the weights, which leaves nothing that so many points could miss. What the spare pairs see then is
+    /// rounding: behind several layers a curve may be the small rest of sums that cancel, and its rounding large beside it.
+    /// Float64 on the host would say no better what float32 weights mean, and take minutes for thousands of such curves.
+    Proven,
+}
+
+impl Trust {
+    /// With one pair's error bounded by `bound`, each further pair divides the error by about as much again.
+    fn of(bound: f64, nodes: usize) -> Self {
+        /// A fiftieth of [`TOLERANCE`], since the bound is one of the third derivative alone.
+        const ENOUGH: f64 = 1e-8;
+        if bound.powi(nodes as i32) <= ENOUGH { Self::Proven } else { Self::Checked }
+    }
+
+    /// The largest error that is believed, as a share of a curve's size. Of what is proven, only what is not finite or off
+    /// by more than any rounding is refused.
+    fn tolerance(self) -> f32 {
+        match self {
+            Self::Checked => TOLERANCE,
+            Self::Proven => 1e-3,
+        }
+    }
 }
 
 impl DeepProbe {
@@ -132,7 +161,7 @@ impl DeepProbe {
     /// Records the layer's curves at the usual number of points, and its gradient as far as they are trusted.
     pub(super) fn record(&self, recording: &mut Recording, around: &Surroundings<'_>) -> Result<()> {
         match self.curves.get(&self.nodes) {
-            Some(curve) => self.record_curves(recording, around, self.nodes, curve),
+            Some(curve) => self.record_curves(recording, around, (self.nodes, Trust::Checked), curve),
             None => {
                 let (weight, bias) = self.gradients(around);
                 recording.push(Fill { value: 0.0, out: weight })?;
@@ -151,7 +180,7 @@ impl DeepProbe {
         &self,
         recording: &mut Recording,
         around: &Surroundings<'_>,
-        nodes: usize,
+        (nodes, trust): (usize, Trust),
         curve: &CurveTensors,
     ) -> Result<()> {
         let inputs = around.forward.layer_inputs(around.batch, self.layer);
@@ -162,14 +191,14 @@ impl DeepProbe {
         let pairs = nodes + spare_pairs(nodes);
         let most = (self.room / (2 * pairs * widest)).clamp(1, self.kinks.rows);
         for chunk in chunks(self.samples, self.units, most) {
-            self.record_chunk(recording, around, nodes, curve, chunk)?;
+            self.record_chunk(recording, around, (nodes, trust), curve, chunk)?;
         }
         let (weight, bias) = self.gradients(around);
         curve.record_products(recording, inputs, weight, bias)?;
         if self.options.probes == Probes::Auto {
             recording.push(ProbeList {
                 errors: Some(curve.errors),
-                tolerance: TOLERANCE,
+                tolerance: trust.tolerance(),
                 samples: self.samples,
                 units: self.units,
                 list: self.list,
@@ -185,7 +214,7 @@ impl DeepProbe {
         &self,
         recording: &mut Recording,
         around: &Surroundings<'_>,
-        nodes: usize,
+        (nodes, trust): (usize, Trust),
         curve: &CurveTensors,
         curves: Range<usize>,
     ) -> Result<()> {
@@ -233,7 +262,7 @@ impl DeepProbe {
             y: forward.outputs,
             targets: around.batch.targets,
             output: network.architecture.output,
-            tolerance: if self.options.probes == Probes::Curve { f32::INFINITY } else { TOLERANCE },
+            tolerance: if self.options.probes == Probes::Curve { f32::INFINITY } else { trust.tolerance() },
             coefficients: curve.coefficients,
             errors: curve.errors,
         })
@@ -248,8 +277,9 @@ impl DeepProbe {
     ) -> Result<()> {
         let curves = self.samples * self.units;
         self.counted.curves += if self.options.probes == Probes::Each { 0 } else { curves as u64 };
-        let mut nodes = self.nodes;
-        let measured = |nodes: usize| (2 * (nodes + spare_pairs(nodes)) * self.units) as f64;
+        let (mut nodes, mut trust) = (self.nodes, Trust::Checked);
+        let units = self.units;
+        let measured = |nodes: usize| (2 * (nodes + spare_pairs(nodes)) * units) as f64;
         match self.options.probes {
             Probes::Curve => {
                 self.evaluations += measured(nodes);
@@ -268,18 +298,27 @@ impl DeepProbe {
                 self.counted.largest_check_error = self.counted.largest_check_error.max(bound);
             } else {
                 nodes = 2;
+                trust = Trust::of(bound, nodes);
                 self.evaluations += measured(nodes);
-                self.run_again(backend, around, nodes)?;
+                self.run_again(backend, around, (nodes, trust))?;
             }
         }
         loop {
             let counts = backend.read_words(self.counts)?;
             let listed: u64 = counts.iter().map(|&count| u64::from(count)).sum();
             let kinked = around.network.architecture.activation == Activation::Relu;
+            if listed > 0 && nodes > 1 && !kinked && trust == Trust::Checked {
+                trust = Trust::of(self.bound(&around.network.architecture, around, parameters), nodes);
+                if trust == Trust::Proven {
+                    self.evaluations += measured(nodes);
+                    self.run_again(backend, around, (nodes, trust))?;
+                    continue;
+                }
+            }
             if listed as f64 > FEW * curves as f64 && nodes < MAX_NODES && !kinked {
                 nodes = next_nodes(nodes);
-                self.evaluations += (2 * (nodes + spare_pairs(nodes)) * self.units) as f64;
-                self.run_again(backend, around, nodes)?;
+                self.evaluations += measured(nodes);
+                self.run_again(backend, around, (nodes, trust))?;
                 continue;
             }
             self.counted.more_nodes += if nodes > 1 { curves as u64 } else { 0 };
@@ -292,7 +331,12 @@ impl DeepProbe {
     }
 
     /// Measures the layer once more, at more points.
-    fn run_again(&mut self, backend: &mut dyn Backend, around: &Surroundings<'_>, nodes: usize) -> Result<()> {
+    fn run_again(
+        &mut self,
+        backend: &mut dyn Backend,
+        around: &Surroundings<'_>,
+        (nodes, trust): (usize, Trust),
+    ) -> Result<()> {
         if !self.curves.contains_key(&nodes) {
             let errors = match self.curves.values().next() {
                 Some(curve) => curve.errors,
@@ -303,13 +347,13 @@ impl DeepProbe {
             let tensors = CurveTensors::new(backend, shape, nodes, self.range, errors)?;
             self.curves.insert(nodes, tensors);
         }
-        let program = match (self.programs.get(&nodes), self.curves.get(&nodes)) {
+        let program = match (self.programs.get(&(nodes, trust)), self.curves.get(&nodes)) {
             (Some(&program), _) => program,
             (None, Some(curve)) => {
                 let mut recording = Recording::new();
-                self.record_curves(&mut recording, around, nodes, curve)?;
+                self.record_curves(&mut recording, around, (nodes, trust), curve)?;
                 let program = backend.prepare(&recording)?;
-                self.programs.insert(nodes, program);
+                self.programs.insert((nodes, trust), program);
                 program
             }
             (None, None) => return Err(Error::config("no curves of that many points")),
