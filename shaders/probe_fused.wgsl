@@ -1,15 +1,17 @@
 // How the logits move, where one hidden layer lies between them and the probed units: what probe_behind and the product with
 // the weights to the logits do one after the other, with moves that never see memory. A workgroup takes neighbouring units
-// of one sample, each invocation two curves; probe_tables has worked out what both need.
+// of one sample, each invocation two curves, or four where loads cost most; probe_tables has worked out what all need.
 //
 // Floor for P curves, V units behind and C classes: 2 P V (C + 4) multiply-adds a pair of points (P V (C + 1) for ReLU); for
-// two curves a load of a weight each, and C + 4 more that are the same for the whole workgroup.
+// each curve a load of a weight, and for each invocation C + 4 more that are the same for the whole workgroup.
 
 override WORKGROUP: u32;
 // Whether there are ranges; without them they are 1.
 override RANGED: bool;
 // At most 16.
 override CLASSES: u32;
+// Whether an invocation takes four curves.
+override FOUR: bool;
 
 struct Parameters {
     // Curves of the chunk, and the number of the first.
@@ -139,6 +141,19 @@ fn is_there(n: u32, j: u32) -> bool {
     return j < parameters.units && number >= parameters.first && number < parameters.first + parameters.count;
 }
 
+// The moves of unit j's curve, which is the `row`-th of the chunk's rows of pairs.
+fn store_there(n: u32, j: u32, row: u32, curve: Curve) {
+    if is_there(n, j) {
+        store(2u * row * CLASSES, curve);
+    }
+}
+
+fn note_kink(n: u32, j: u32, number: u32, curve: Curve) {
+    if is_there(n, j) {
+        kinks[number] = select(0.0, infinity(), curve.refused);
+    }
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -154,13 +169,19 @@ fn main(
     if n > end {
         return;
     }
-    let j = parameters.before + (group - sample * parameters.strips) * WORKGROUP * 2u + local;
+    let j = parameters.before + (group - sample * parameters.strips) * WORKGROUP * select(2u, 4u, FOUR) + local;
     var reach = parameters.step_size;
     if RANGED {
         reach *= range[n];
     }
     var one = curve_of(n, j, reach);
     var other = curve_of(n, j + WORKGROUP, reach);
+    var third = Curve();
+    var fourth = Curve();
+    if FOUR {
+        third = curve_of(n, j + 2u * WORKGROUP, reach);
+        fourth = curve_of(n, j + 3u * WORKGROUP, reach);
+    }
     let blocks = (CLASSES + 3u) / 4u;
     let series_at = parameters.width * blocks + sample * parameters.width;
     let long_at = series_at + (end - begin + 1u) * parameters.width;
@@ -170,6 +191,10 @@ fn main(
         let s = reach * pair_position(pair);
         one = start(one, s);
         other = start(other, s);
+        if FOUR {
+            third = start(third, s);
+            fourth = start(fourth, s);
+        }
         for (var k = 0u; k < parameters.width; k++) {
             let four = tables[series_at + k];
             var long = vec4<f32>(0.0);
@@ -192,20 +217,24 @@ fn main(
             }
             one = add(one, k, at, farther, c0, c1, c2, c3);
             other = add(other, k, at, farther, c0, c1, c2, c3);
+            if FOUR {
+                third = add(third, k, at, farther, c0, c1, c2, c3);
+                fourth = add(fourth, k, at, farther, c0, c1, c2, c3);
+            }
         }
         let first_row = pair * parameters.count + n * parameters.units + j - parameters.first;
-        if is_there(n, j) {
-            store(2u * first_row * CLASSES, one);
-        }
-        if is_there(n, j + WORKGROUP) {
-            store(2u * (first_row + WORKGROUP) * CLASSES, other);
+        store_there(n, j, first_row, one);
+        store_there(n, j + WORKGROUP, first_row + WORKGROUP, other);
+        if FOUR {
+            store_there(n, j + 2u * WORKGROUP, first_row + 2u * WORKGROUP, third);
+            store_there(n, j + 3u * WORKGROUP, first_row + 3u * WORKGROUP, fourth);
         }
     }
-    let curve = n * parameters.units + j - parameters.first;
-    if is_there(n, j) {
-        kinks[curve] = select(0.0, infinity(), one.refused);
-    }
-    if is_there(n, j + WORKGROUP) {
-        kinks[curve + WORKGROUP] = select(0.0, infinity(), other.refused);
+    let number = n * parameters.units + j - parameters.first;
+    note_kink(n, j, number, one);
+    note_kink(n, j + WORKGROUP, number + WORKGROUP, other);
+    if FOUR {
+        note_kink(n, j + 2u * WORKGROUP, number + 2u * WORKGROUP, third);
+        note_kink(n, j + 3u * WORKGROUP, number + 3u * WORKGROUP, fourth);
     }
 }

@@ -9,9 +9,6 @@ use crate::backend::tensor::Tensor;
 /// Most classes whose sums an invocation keeps.
 const MOST_CLASSES: usize = 16;
 
-/// Curves of an invocation.
-const CURVES: usize = 2;
-
 /// Whether the kernel can do this: `next` `[V, C]` are the weights to the logits. The tables take the room of the moves
 /// that are not written.
 pub(super) fn is_possible(op: &ProbeBehind, next: Tensor) -> bool {
@@ -34,10 +31,11 @@ fn samples(op: &ProbeBehind) -> (usize, usize) {
 
 /// Moves of the logits go to `moves` `[rows, C]`, and kinks where the operation says.
 pub(super) fn dispatches(op: &ProbeBehind, next: Tensor, moves: Tensor, class: DeviceClass) -> [Dispatch; 2] {
-    // A software driver's vector: smaller layers leave less of it idle.
-    let lanes = match class {
-        DeviceClass::Software => 8,
-        DeviceClass::Gpu => WORKGROUP as usize,
+    // A software driver's vector: smaller layers leave less of it idle. It has no registers for the sums of two curves, let
+    // alone of four; what counts there is the loads, which the curves share.
+    let (lanes, curves) = match class {
+        DeviceClass::Software => (8, 4),
+        DeviceClass::Gpu => (WORKGROUP as usize, 2),
     };
     let (chunk, width) = (&op.chunk, op.behind.columns);
     let units = chunk.pre_activations.columns;
@@ -46,13 +44,15 @@ pub(super) fn dispatches(op: &ProbeBehind, next: Tensor, moves: Tensor, class: D
     let (mut constants, tables) = chunk_constants(chunk);
     let shared: Vec<_> = constants.iter().filter(|(name, _)| !matches!(*name, "NODES" | "CHECKS")).copied().collect();
     constants.retain(|(name, _)| *name != "WORKGROUP");
-    constants.extend([("WORKGROUP", lanes as f64), ("RANGED", f64::from(u8::from(chunk.range.is_some()))), classes]);
+    let flag = |is: bool| f64::from(u8::from(is));
+    let ranged = ("RANGED", flag(chunk.range.is_some()));
+    constants.extend([("WORKGROUP", lanes as f64), ranged, classes, ("FOUR", flag(curves == 4))]);
     // A part of one sample needs no workgroups for the rest of it.
     let (before, behind_last) = match end - begin {
         1 => (chunk.first % units, chunk.first % units + chunk.count),
         _ => (0, units),
     };
-    let strips = (behind_last - before).div_ceil(CURVES * lanes);
+    let strips = (behind_last - before).div_ceil(curves * lanes);
     let words = [chunk.count, chunk.first, units, width, strips, before, 0].map(|word| word as u32);
     let prepare = Dispatch {
         name: "probe_tables",
