@@ -98,11 +98,11 @@ fn encode(symbols: &[Symbol], frequencies: &[[u32; SYMBOLS]]) -> Vec<u8> {
         let (below, own) = frequencies[context].split_at(symbol.into());
         let (below, own): (u32, u64) = (below.iter().sum(), own[0].into());
         let state = &mut states[lane];
-        if *state >= (own * u64::from(LOW) >> SCALE_BITS) << 16 {
+        if *state >= ((own * u64::from(LOW)) >> SCALE_BITS) << 16 {
             words.push(*state as u16);
             *state >>= 16;
         }
-        *state = (*state / own << SCALE_BITS) + *state % own + u64::from(below);
+        *state = ((*state / own) << SCALE_BITS) + *state % own + u64::from(below);
     }
     let mut bytes: Vec<u8> = states.iter().flat_map(|&state| (state as u32).to_le_bytes()).collect();
     bytes.extend(words.iter().rev().flat_map(|word| word.to_le_bytes()));

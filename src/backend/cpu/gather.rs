@@ -122,7 +122,7 @@ fn list_scaled(bytes: &[u8], inputs: &[f32], list: List<'_>) -> u32 {
     let mut count = 0;
     for (group, chunk) in bytes.chunks(TOGETHER).enumerate() {
         let first = group * TOGETHER;
-        if first % SECTION == 0 {
+        if first.is_multiple_of(SECTION) {
             list.starts[first / SECTION] = count as u32;
         }
         if let Ok(whole) = <[u8; TOGETHER]>::try_from(chunk)

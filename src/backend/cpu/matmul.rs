@@ -59,14 +59,10 @@ pub(super) fn multiply(product: &Product<'_>, out: &mut Out<'_>, worker: &mut Wo
     let (packed_b, packed_a) = scratch[aligned..].split_at_mut(DEPTH * ACROSS);
     #[cfg(target_arch = "x86_64")]
     if level() == Level::Avx512 {
+        let tiles = if out.columns > LANES { wide } else { narrow };
         // SAFETY: `level` asked the processor for exactly these features.
-        return unsafe {
-            if out.columns > LANES {
-                wide(product, packed_a, packed_b, out)
-            } else {
-                narrow(product, packed_a, packed_b, out)
-            }
-        };
+        unsafe { tiles(product, packed_a, packed_b, out) };
+        return;
     }
     short(product, packed_a, packed_b, out);
 }

@@ -50,14 +50,18 @@ pub(crate) fn affine(x: &[f64], weight: &[f64], bias: &[f64], out: &mut [f64], s
         return few(x, weight, inputs, out);
     }
     #[cfg(target_arch = "x86_64")]
-    match level() {
+    if level() == Level::Avx512 {
         // SAFETY: `level` asked the processor for exactly these features.
-        Level::Avx512 => {
-            return multiply(x, weight, inputs, units, out, scratch, 2, |a, b, c| unsafe { avx512(a, b, c) });
-        }
+        let tile = |rows: &Rows<'_, TALL>, vectors: &[[Lanes; DEPTH]], sums: &mut Sums<TALL>| unsafe {
+            avx512(rows, vectors, sums);
+        };
+        return multiply(x, weight, inputs, units, out, scratch, 2, tile);
+    } else if level() == Level::Avx2 {
         // SAFETY: as above.
-        Level::Avx2 => return multiply(x, weight, inputs, units, out, scratch, 1, |a, b, c| unsafe { avx2(a, b, c) }),
-        Level::Plain => {}
+        let tile = |rows: &Rows<'_, MIDDLE>, vectors: &[[Lanes; DEPTH]], sums: &mut Sums<MIDDLE>| unsafe {
+            avx2(rows, vectors, sums);
+        };
+        return multiply(x, weight, inputs, units, out, scratch, 1, tile);
     }
     multiply(x, weight, inputs, units, out, scratch, 2, plain);
 }
