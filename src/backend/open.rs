@@ -2,8 +2,9 @@
 
 use super::Backend;
 use super::cpu::CpuBackend;
-use super::gpu::{DeviceClass, GpuBackend};
+use super::gpu::{GpuBackend, Tiles};
 use super::self_test::self_test;
+use super::tuning::Tuning;
 use crate::device::{AdapterSummary, Choice, Selector, adapters, select};
 use crate::{Error, Result};
 
@@ -14,8 +15,13 @@ pub struct OpenOptions {
     pub threads: Option<usize>,
     /// Adapters only: shaders check every index and bound every loop. Slower; for tests and for hunting faults.
     pub shader_checks: bool,
-    /// Adapters only: whose tiles and workgroups the kernels use; `None`: what suits the device.
-    pub class: Option<DeviceClass>,
+    /// Adapters only: whose tiles and workgroups the kernels use; `None`: what was kept of the adapter, where `kept` asks
+    /// for it, else what suits devices of its kind.
+    ///
+    /// Other tiles add in another order: the same seed gives the same bits on the same device with the same tiles.
+    pub tiles: Option<Tiles>,
+    /// Adapters only: whether the [`Tuning`] that the user's cache folder may hold is used, as the program does.
+    pub kept: bool,
 }
 
 /// An open device.
@@ -92,7 +98,10 @@ fn open_adapter(adapter: &wgpu::Adapter, summary: &AdapterSummary, options: Open
     Ok(Box::new(open_gpu(adapter, summary, options)?))
 }
 
-fn open_gpu(adapter: &wgpu::Adapter, summary: &AdapterSummary, options: OpenOptions) -> Result<GpuBackend> {
+fn open_gpu(adapter: &wgpu::Adapter, summary: &AdapterSummary, mut options: OpenOptions) -> Result<GpuBackend> {
+    if options.kept && options.tiles.is_none() {
+        options.tiles = Tuning::kept(summary).map(|tuning| tuning.tiles());
+    }
     let mut backend = GpuBackend::open(adapter, summary.info.clone(), options)?;
     self_test(&mut backend)?;
     Ok(backend)
@@ -140,6 +149,8 @@ mod tests {
             index,
             info: DeviceInfo { kind, name: format!("card {index}"), backend: "vulkan".into() },
             driver: String::new(),
+            vendor: 0,
+            device: 0,
             features: Vec::new(),
             limits: Vec::new(),
         };
