@@ -1,5 +1,7 @@
 //! From what was asked for to a device that is ready and computes rightly.
 
+use std::cell::Cell;
+
 use super::Backend;
 use super::cpu::CpuBackend;
 use super::gpu::{GpuBackend, Tiles};
@@ -28,7 +30,7 @@ pub struct OpenOptions {
 pub struct Opened {
     /// Ready to work.
     pub backend: Box<dyn Backend>,
-    /// Why this one, in one line.
+    /// Why this one, in one line, and whether it was tuned.
     pub reason: String,
     /// What the user should know, a line each.
     pub warnings: Vec<String>,
@@ -45,11 +47,20 @@ pub fn open(selector: &Selector, options: OpenOptions) -> Result<Opened> {
     // Asking drivers takes longer than the first training step; the native path needs none.
     let found = if *selector == Selector::Cpu { Vec::new() } else { adapters() };
     let (summaries, adapters): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-    let open_one = |summary: &AdapterSummary| match adapters.get(summary.index) {
-        Some(adapter) => open_adapter(adapter, summary, options),
-        None => Err(gone(summary.index)),
+    let tuned = Cell::new(false);
+    let open_one = |summary: &AdapterSummary| {
+        let adapter = adapters.get(summary.index).ok_or_else(|| gone(summary.index))?;
+        let kept = options.kept.then(|| Tuning::kept(summary)).flatten().filter(|_| options.tiles.is_none());
+        let tiles = kept.as_ref().map(Tuning::tiles).or(options.tiles);
+        let backend = open_gpu(adapter, summary, OpenOptions { tiles, ..options })?;
+        tuned.set(kept.is_some());
+        Ok(Box::new(backend) as Box<dyn Backend>)
     };
-    open_first(selector, summaries, options.threads, open_one)
+    let mut opened = open_first(selector, summaries, options.threads, open_one)?;
+    if tuned.get() {
+        opened.reason.push_str(", tuned");
+    }
+    Ok(opened)
 }
 
 /// Opens what the selector means by `open_one`; what fails is passed over where any device will do.
@@ -94,14 +105,7 @@ fn gone(index: usize) -> Error {
     }
 }
 
-fn open_adapter(adapter: &wgpu::Adapter, summary: &AdapterSummary, options: OpenOptions) -> Result<Box<dyn Backend>> {
-    Ok(Box::new(open_gpu(adapter, summary, options)?))
-}
-
-fn open_gpu(adapter: &wgpu::Adapter, summary: &AdapterSummary, mut options: OpenOptions) -> Result<GpuBackend> {
-    if options.kept && options.tiles.is_none() {
-        options.tiles = Tuning::kept(summary).map(|tuning| tuning.tiles());
-    }
+fn open_gpu(adapter: &wgpu::Adapter, summary: &AdapterSummary, options: OpenOptions) -> Result<GpuBackend> {
     let mut backend = GpuBackend::open(adapter, summary.info.clone(), options)?;
     self_test(&mut backend)?;
     Ok(backend)

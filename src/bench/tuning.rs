@@ -13,13 +13,13 @@ use crate::device::{AdapterSummary, Selector};
 use crate::{Error, Result};
 
 /// Either class is timed so many times, in turns: a loud moment of the machine meets both or is outdone.
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 3;
 /// For one shape in one round, once it was compiled and checked.
-const EACH: Duration = Duration::from_millis(60);
+const EACH: Duration = Duration::from_millis(40);
 const SAMPLE: Duration = Duration::from_millis(3);
 /// The other class's tiles must take less than this share of what those of the device's own take. Less is noise, and
 /// would make the same seed give other bits for nothing.
-const WORTH: f64 = 0.95;
+const WORTH: f64 = 0.9;
 
 /// What a tuning run found.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub fn tune(adapter: &AdapterSummary, watch: &mut dyn Watch) -> Result<Tuned> {
     let mut opened = Vec::new();
     let mut failed = None;
     for class in DeviceClass::ALL {
-        watch.begins(&format!("opening {}", adapter.info.name), 0, Family::ALL.len());
+        watch.begins(&format!("opening it with {} tiles", class.name()), 0, Family::ALL.len());
         let options = OpenOptions { tiles: Some(Tiles::of(class)), ..OpenOptions::default() };
         match open(&Selector::Index(adapter.index), options) {
             Ok(device) => opened.push((class, device.backend)),
@@ -100,10 +100,10 @@ fn measure(
     }
 }
 
-/// Seconds for all of these, each once.
+/// Seconds for all of these, each once: the least that was seen, since noise makes things slower and never faster.
 fn time(cases: &[Case], backend: &mut dyn Backend, stop: &dyn Fn() -> bool) -> Result<f64> {
     let stopwatch = Stopwatch { budget: EACH, sample: SAMPLE, least: 3, stop };
-    let times = cases.iter().map(|case| case.time(backend, &stopwatch).map(|timing| timing.median()));
+    let times = cases.iter().map(|case| case.time(backend, &stopwatch).map(|timing| timing.least()));
     times.sum()
 }
 
@@ -132,8 +132,8 @@ mod tests {
             (Software, Some(1.0), Some(2.0), Some(Gpu)),
             (Gpu, Some(1.0), Some(2.0), Some(Gpu)),
             (Gpu, Some(2.0), Some(1.0), Some(Software)),
-            (Software, Some(0.97), Some(1.0), Some(Software)),
-            (Gpu, Some(1.0), Some(0.97), Some(Gpu)),
+            (Software, Some(0.93), Some(1.0), Some(Software)),
+            (Gpu, Some(1.0), Some(0.93), Some(Gpu)),
             // Tiles that compute wrongly are out of the question.
             (Software, Some(9.0), None, Some(Gpu)),
             (Gpu, None, Some(9.0), Some(Software)),
