@@ -123,17 +123,17 @@ fn a_tuning_is_kept_listed_and_used_and_a_damaged_one_is_ignored() {
 #[test]
 fn what_cannot_be_kept_is_refused_before_anything_is_measured() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("file");
-    fs::write(&file, "a file, where a folder must be").unwrap();
-    let Some(adapter) = software_adapter(folder.path()) else { return };
-    let refused = gpu_train(&file, &["devices", "--tune", "--device", &adapter["index"].to_string(), "--json"]);
+    let cache = folder.path();
+    fs::write(cache.join("gpu-train"), "a file, where a folder must be").unwrap();
+    let Some(adapter) = software_adapter(cache) else { return };
+    let refused = gpu_train(cache, &["devices", "--tune", "--device", &adapter["index"].to_string(), "--json"]);
     let stderr = text(&refused.stderr);
     assert_eq!((refused.status.code(), text(&refused.stdout)), (Some(1), ""), "{stderr}");
     let lines: Vec<_> = stderr.lines().collect();
     assert_eq!(lines.len(), 2, "{stderr}");
     assert!(lines[0].starts_with("error: the tuning cannot be kept: ") && lines[1].starts_with("hint: "), "{stderr}");
     // Such a folder is no matter to others.
-    assert!(!is_tuned(&trained(&file)));
+    assert!(!is_tuned(&trained(cache)));
 }
 
 #[test]
