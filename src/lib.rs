@@ -21,6 +21,7 @@
 
 pub mod backend;
 pub mod bench;
+mod cache;
 #[doc(hidden)]
 pub mod cli;
 pub mod data;

@@ -15,8 +15,11 @@ mod open;
 mod recording;
 mod scope;
 mod self_test;
+#[cfg(test)]
+pub(crate) mod silent;
 mod tensor;
 mod threefry;
+mod tuning;
 
 pub use op::*;
 pub(crate) use open::open_for_shaders;
@@ -24,6 +27,7 @@ pub use open::{OpenOptions, Opened, open};
 pub use recording::Recording;
 pub(crate) use scope::Scope;
 pub use tensor::{BufferId, Bytes, Span, Tensor, Words};
+pub use tuning::{FamilyTuning, Tuning};
 
 use crate::Result;
 use crate::device::DeviceInfo;

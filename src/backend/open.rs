@@ -1,9 +1,12 @@
 //! From what was asked for to a device that is ready and computes rightly.
 
+use std::cell::Cell;
+
 use super::Backend;
 use super::cpu::CpuBackend;
-use super::gpu::{DeviceClass, GpuBackend};
+use super::gpu::{GpuBackend, Tiles};
 use super::self_test::self_test;
+use super::tuning::Tuning;
 use crate::device::{AdapterSummary, Choice, Selector, adapters, select};
 use crate::{Error, Result};
 
@@ -14,15 +17,20 @@ pub struct OpenOptions {
     pub threads: Option<usize>,
     /// Adapters only: shaders check every index and bound every loop. Slower; for tests and for hunting faults.
     pub shader_checks: bool,
-    /// Adapters only: whose tiles and workgroups the kernels use; `None`: what suits the device.
-    pub class: Option<DeviceClass>,
+    /// Adapters only: whose tiles and workgroups the kernels use; `None`: what was kept of the adapter, where `kept` asks
+    /// for it, else what suits devices of its kind.
+    ///
+    /// Other tiles add in another order: the same seed gives the same bits on the same device with the same tiles.
+    pub tiles: Option<Tiles>,
+    /// Adapters only: whether the [`Tuning`] that the user's cache folder may hold is used, as the program does.
+    pub kept: bool,
 }
 
 /// An open device.
 pub struct Opened {
     /// Ready to work.
     pub backend: Box<dyn Backend>,
-    /// Why this one, in one line.
+    /// Why this one, in one line, and whether it was tuned.
     pub reason: String,
     /// What the user should know, a line each.
     pub warnings: Vec<String>,
@@ -39,11 +47,20 @@ pub fn open(selector: &Selector, options: OpenOptions) -> Result<Opened> {
     // Asking drivers takes longer than the first training step; the native path needs none.
     let found = if *selector == Selector::Cpu { Vec::new() } else { adapters() };
     let (summaries, adapters): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-    let open_one = |summary: &AdapterSummary| match adapters.get(summary.index) {
-        Some(adapter) => open_adapter(adapter, summary, options),
-        None => Err(gone(summary.index)),
+    let tuned = Cell::new(false);
+    let open_one = |summary: &AdapterSummary| {
+        let adapter = adapters.get(summary.index).ok_or_else(|| gone(summary.index))?;
+        let kept = options.kept.then(|| Tuning::kept(summary)).flatten().filter(|_| options.tiles.is_none());
+        let tiles = kept.as_ref().map(Tuning::tiles).or(options.tiles);
+        let backend = open_gpu(adapter, summary, OpenOptions { tiles, ..options })?;
+        tuned.set(kept.is_some());
+        Ok(Box::new(backend) as Box<dyn Backend>)
     };
-    open_first(selector, summaries, options.threads, open_one)
+    let mut opened = open_first(selector, summaries, options.threads, open_one)?;
+    if tuned.get() {
+        opened.reason.push_str(", tuned");
+    }
+    Ok(opened)
 }
 
 /// Opens what the selector means by `open_one`; what fails is passed over where any device will do.
@@ -86,10 +103,6 @@ fn gone(index: usize) -> Error {
         problem: format!("adapter {index} is gone"),
         hint: "gpu-train devices lists what is there".into(),
     }
-}
-
-fn open_adapter(adapter: &wgpu::Adapter, summary: &AdapterSummary, options: OpenOptions) -> Result<Box<dyn Backend>> {
-    Ok(Box::new(open_gpu(adapter, summary, options)?))
 }
 
 fn open_gpu(adapter: &wgpu::Adapter, summary: &AdapterSummary, options: OpenOptions) -> Result<GpuBackend> {
@@ -140,6 +153,8 @@ mod tests {
             index,
             info: DeviceInfo { kind, name: format!("card {index}"), backend: "vulkan".into() },
             driver: String::new(),
+            vendor: 0,
+            device: 0,
             features: Vec::new(),
             limits: Vec::new(),
         };

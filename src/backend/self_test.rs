@@ -179,75 +179,11 @@ impl Test<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::cpu::CpuBackend;
-    use crate::backend::{ProgramId, ReadId, Span};
-    use crate::device::DeviceInfo;
-
-    /// A device that says nothing and leaves one kernel out, or returns zeros.
-    struct Silent {
-        inner: CpuBackend,
-        left_out: &'static str,
-        zeros: bool,
-    }
-
-    impl Backend for Silent {
-        fn info(&self) -> &DeviceInfo {
-            self.inner.info()
-        }
-
-        fn max_buffer_bytes(&self) -> u64 {
-            self.inner.max_buffer_bytes()
-        }
-
-        fn allocate(&mut self, bytes: usize, label: &str) -> Result<BufferId> {
-            self.inner.allocate(bytes, label)
-        }
-
-        fn free(&mut self, buffer: BufferId) {
-            self.inner.free(buffer);
-        }
-
-        fn write(&mut self, buffer: BufferId, offset: usize, bytes: &[u8]) -> Result<()> {
-            self.inner.write(buffer, offset, bytes)
-        }
-
-        fn begin_read(&mut self, span: Span) -> Result<ReadId> {
-            self.inner.begin_read(span)
-        }
-
-        fn finish_read(&mut self, read: ReadId) -> Result<Vec<u8>> {
-            let bytes = self.inner.finish_read(read)?;
-            Ok(if self.zeros { vec![0; bytes.len()] } else { bytes })
-        }
-
-        fn prepare(&mut self, recording: &Recording) -> Result<ProgramId> {
-            let mut rest = Recording::new();
-            for op in recording.ops().iter().filter(|op| op.name() != self.left_out) {
-                rest.push(op.clone())?;
-            }
-            self.inner.prepare(&rest)
-        }
-
-        fn discard(&mut self, program: ProgramId) {
-            self.inner.discard(program);
-        }
-
-        fn run(&mut self, program: ProgramId, times: usize) -> Result<()> {
-            self.inner.run(program, times)
-        }
-
-        fn wait(&mut self) -> Result<()> {
-            self.inner.wait()
-        }
-    }
-
-    fn tested(left_out: &'static str, zeros: bool) -> Result<()> {
-        self_test(&mut Silent { inner: CpuBackend::new(Some(1)), left_out, zeros })
-    }
+    use crate::backend::silent::Silent;
 
     #[test]
     fn a_sound_device_passes() {
-        tested("", false).expect("the native path computes rightly");
+        self_test(&mut Silent::without("")).expect("the native path computes rightly");
     }
 
     #[test]
@@ -255,7 +191,7 @@ mod tests {
         for kernel in
             ["gather", "matmul", "activate", "softmax", "cross_entropy", "probe_curve", "column_sums", "mean", "update"]
         {
-            match tested(kernel, false) {
+            match self_test(&mut Silent::without(kernel)) {
                 Err(Error::SelfTest { kernel: found, .. }) => assert_eq!(found, kernel),
                 other => panic!("{kernel}: {other:?}"),
             }
@@ -264,7 +200,7 @@ mod tests {
 
     #[test]
     fn zeros_are_found_and_told() {
-        let message = tested("", true).expect_err("zeros are wrong").to_string();
+        let message = self_test(&mut Silent::zeros()).expect_err("zeros are wrong").to_string();
         assert!(message.ends_with("computes matmul wrongly (got 0, expected 2.5)"), "{message}");
     }
 }

@@ -40,8 +40,9 @@ pub(super) fn cases(options: &Options) -> Vec<Case> {
     cases
 }
 
+/// Which of a layer's products.
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     /// `X W + b`
     Forward,
     /// `X^T D`
@@ -52,7 +53,7 @@ enum Kind {
     Plain,
 }
 
-fn product(name: &'static str, [m, k, n]: [usize; 3], kind: Kind, seed: u64) -> Case {
+pub(super) fn product(name: &'static str, [m, k, n]: [usize; 3], kind: Kind, seed: u64) -> Case {
     let biased = if kind == Kind::Forward { n } else { 0 };
     let work = Work {
         flops: Some(2.0 * (m * k * n) as f64),

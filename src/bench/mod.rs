@@ -18,6 +18,8 @@ mod reference;
 mod row;
 mod timing;
 mod training;
+mod tuned;
+mod tuning;
 
 use std::time::{Duration, Instant};
 
@@ -25,6 +27,7 @@ pub use ceilings::{Ceilings, CopyRate};
 pub use compare::{Baseline, ComparedRow, Comparison};
 pub use memory::peak_memory;
 pub use row::Row;
+pub use tuning::{Tuned, tune};
 
 use self::case::Case;
 use self::timing::{Stopwatch, Timing};

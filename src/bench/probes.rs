@@ -12,11 +12,11 @@ use crate::backend::{
 use crate::network::{Activation, OutputLoss};
 
 /// `h`
-const STEP_SIZE: f32 = 1e-4;
-const CLASSES: usize = 10;
+pub(super) const STEP_SIZE: f32 = 1e-4;
+pub(super) const CLASSES: usize = 10;
 /// Larger than any check of a curve: all are accepted.
 const ANY: f32 = 1e30;
-const OUTPUT: OutputLoss = OutputLoss::CrossEntropy { epsilon: EPSILON };
+pub(super) const OUTPUT: OutputLoss = OutputLoss::CrossEntropy { epsilon: EPSILON };
 /// Curves that are held to the reference, at most.
 const CHECKED: usize = 4_096;
 
@@ -43,7 +43,7 @@ fn coefficient(samples: usize, loss: impl Fn(f64) -> f64) -> f64 {
 }
 
 /// Holds coefficients to the reference, curves from all over the layer.
-fn check(
+pub(super) fn check(
     backend: &mut dyn Backend,
     kernel: &'static str,
     coefficients: Tensor,
@@ -100,7 +100,7 @@ fn near(samples: usize, units: usize, seed: u64) -> Case {
 
 /// Curves of units with one hidden layer behind them: moves of its units, their product with the weights that lead to the
 /// logits, and the loss's changes; where the device does it in one, in one.
-fn deep(samples: usize, units: usize, behind: usize, seed: u64) -> Case {
+pub(super) fn deep(samples: usize, units: usize, behind: usize, seed: u64) -> Case {
     let shape = format!("{samples}x{units}x{behind}x{CLASSES}");
     let curves = samples * units;
     // Two moves of a curve, each through all units behind: the change of a pre-activation and a row of the product.
@@ -165,7 +165,7 @@ fn deep(samples: usize, units: usize, behind: usize, seed: u64) -> Case {
 }
 
 /// Probabilities of these logits, on the device.
-fn outputs(backend: &mut dyn Backend, logits: &[f32]) -> Result<Tensor> {
+pub(super) fn outputs(backend: &mut dyn Backend, logits: &[f32]) -> Result<Tensor> {
     let samples = logits.len() / CLASSES;
     let y: Vec<f32> = (0..samples).flat_map(|n| softmax(&row(logits, n, CLASSES))).map(|y| y as f32).collect();
     backend.tensor_from(&y, samples, CLASSES, "outputs")

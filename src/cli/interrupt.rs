@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::report::Counter;
 use crate::{Result, report};
 
 /// The exit code of an interrupted command, as shells give it to a process that SIGINT ended.
@@ -37,5 +38,24 @@ impl Interrupt {
     /// An error where somebody asked to stop: for the time before there is anything to save.
     pub(super) fn check(&self) -> Result<()> {
         if self.asked() { Err(crate::Error::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// Tells what is measured, and passes Ctrl-C on.
+pub(super) struct Watch<'a> {
+    pub(super) interrupt: &'a Interrupt,
+    /// Without `--quiet`.
+    pub(super) progress: Option<Counter>,
+}
+
+impl crate::bench::Watch for Watch<'_> {
+    fn begins(&mut self, row: &str, number: usize, _of: usize) {
+        if let Some(progress) = &self.progress {
+            progress.begins(number as u64, row);
+        }
+    }
+
+    fn stop(&self) -> bool {
+        self.interrupt.asked()
     }
 }

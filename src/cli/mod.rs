@@ -73,7 +73,8 @@ enum Command {
     /// How fast the device is: kernels, gradients, training, data, and their share of what it can do at most.
     #[command(after_help = bench::EXAMPLES)]
     Bench(Box<bench::Bench>),
-    /// List every adapter, and say which one `--device auto` takes and why.
+    /// List every adapter, say which one `--device auto` takes and why, and tune the kernels for them.
+    #[command(after_help = devices::EXAMPLES)]
     Devices(devices::Devices),
     /// What a data set holds.
     #[command(subcommand)]

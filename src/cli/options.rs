@@ -42,8 +42,10 @@ impl DeviceOptions {
     /// Opens the device, and passes on what it warns of.
     pub(super) fn open(&self) -> Result<Opened> {
         let Ok(selector) = self.device.parse::<Selector>();
-        let opened =
-            backend::open(&selector, OpenOptions { threads: self.threads.map(usize::from), ..OpenOptions::default() })?;
+        let opened = backend::open(
+            &selector,
+            OpenOptions { threads: self.threads.map(usize::from), kept: true, ..OpenOptions::default() },
+        )?;
         for warning in &opened.warnings {
             report::warning(warning);
         }

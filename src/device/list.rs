@@ -12,6 +12,10 @@ pub struct AdapterSummary {
     pub info: DeviceInfo,
     /// Driver and version.
     pub driver: String,
+    /// The vendor's number, as the driver tells it.
+    pub vendor: u32,
+    /// The vendor's number of the device.
+    pub device: u32,
     /// Features that matter to compute kernels.
     pub features: Vec<String>,
     /// Limits that matter, by the names that WebGPU gives them.
@@ -80,6 +84,8 @@ fn summary(index: usize, adapter: &wgpu::Adapter) -> AdapterSummary {
     AdapterSummary {
         index,
         info: DeviceInfo { kind: kind(&info), name: info.name, backend: info.backend.to_str().to_owned() },
+        vendor: info.vendor,
+        device: info.device,
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
         features: named.iter().filter(|(flag, _)| features.contains(*flag)).map(|(_, name)| (*name).into()).collect(),
         limits: vec![

@@ -170,6 +170,8 @@ mod tests {
             index,
             info: DeviceInfo { kind, name: name.into(), backend: "vulkan".into() },
             driver: String::new(),
+            vendor: 0,
+            device: 0,
             features: Vec::new(),
             limits: Vec::new(),
         };

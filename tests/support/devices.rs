@@ -1,7 +1,7 @@
 //! Every device of this machine: the CPU path, and each adapter that wgpu finds.
 
 use gpu_train::backend::cpu::CpuBackend;
-use gpu_train::backend::gpu::DeviceClass;
+use gpu_train::backend::gpu::{DeviceClass, Tiles};
 use gpu_train::backend::{Backend, KERNELS, OpenOptions, open};
 use gpu_train::device::{Selector, list};
 
@@ -44,7 +44,7 @@ pub(crate) fn adapters(class: Option<DeviceClass>) -> Vec<Device> {
         eprintln!("no adapter: shaders were NOT run, only the CPU path");
     }
     let open = |index: usize| {
-        let options = OpenOptions { shader_checks: true, class, ..OpenOptions::default() };
+        let options = OpenOptions { shader_checks: true, tiles: class.map(Tiles::of), ..OpenOptions::default() };
         let opened = open(&Selector::Index(index), options).unwrap_or_else(|error| panic!("adapter {index}: {error}"));
         let info = opened.backend.info();
         Device { name: format!("{} ({})", info.name, info.backend), backend: opened.backend }

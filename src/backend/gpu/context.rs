@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::faults::{Fault, Faults};
 use super::guard::{guarded, one_line};
-use super::kernel::DeviceClass;
+use super::tiles::{DeviceClass, Tiles};
 use crate::backend::OpenOptions;
-use crate::device::{DeviceInfo, DeviceKind};
+use crate::device::DeviceInfo;
 use crate::{Error, Result};
 
 /// How long one submission may take. They are cut to a small part of a second, so whoever takes longer hangs; the
@@ -41,7 +41,7 @@ pub(super) struct Context {
     pub(super) queue: wgpu::Queue,
     pub(super) limits: wgpu::Limits,
     pub(super) info: DeviceInfo,
-    pub(super) class: DeviceClass,
+    pub(super) tiles: Tiles,
     /// Whether shaders check their indices and loops.
     pub(super) checks: bool,
     faults: Arc<Faults>,
@@ -73,9 +73,9 @@ impl Context {
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| noted.note(error.into())));
         let noted = Arc::clone(&faults);
         device.set_device_lost_callback(move |_, reason| noted.note(Fault::Lost(one_line(&reason))));
-        let suited = if info.kind == DeviceKind::Software { DeviceClass::Software } else { DeviceClass::Gpu };
-        let (class, checks) = (options.class.unwrap_or(suited), options.shader_checks);
-        Ok(Self { device, queue, limits, info, class, checks, faults })
+        let suited = Tiles::of(DeviceClass::suited(info.kind));
+        let (tiles, checks) = (options.tiles.unwrap_or(suited), options.shader_checks);
+        Ok(Self { device, queue, limits, info, tiles, checks, faults })
     }
 
     /// Calls wgpu; whatever it or the driver reports, be it as a value, through a callback or by a panic, comes

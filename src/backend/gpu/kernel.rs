@@ -8,6 +8,8 @@ use crate::backend::op::{ProbeChunk, ProbedLayer};
 use crate::backend::tensor::Span;
 use crate::network::{Activation, OutputLoss};
 
+pub(crate) use super::tiles::DeviceClass;
+
 /// A shader's text: the named files of `shaders/lib`, then `shaders/NAME.wgsl`.
 macro_rules! shader {
     ($name:literal $(, $shared:literal)*) => {
@@ -51,15 +53,6 @@ impl Binding {
         let (Self::Read(span) | Self::Write(span)) = *self;
         span
     }
-}
-
-/// What kernels choose their tiles and workgroups by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeviceClass {
-    /// A real GPU: occupancy and registers count.
-    Gpu,
-    /// A software driver: loads count, registers are vector registers of a CPU.
-    Software,
 }
 
 /// Invocations of a workgroup where nothing speaks for another number.

@@ -4,14 +4,19 @@ use super::kernel::{Binding, DeviceClass, Dispatch, MAX_TRIPS, folded, shader};
 use crate::backend::op::Matmul;
 
 pub(super) fn dispatches(op: &Matmul, class: DeviceClass) -> Vec<Dispatch> {
-    /// Multiply-adds from which on the large tile is worth the half second that a driver takes to compile it.
-    const LARGE: usize = 1 << 22;
-    let [m, k, n] = op.shape();
+    let [_, k, _] = op.shape();
     let by_fours = k.is_multiple_of(VECTOR) && k / VECTOR <= MAX_TRIPS;
-    if class == DeviceClass::Software && by_fours && m * k * n >= LARGE {
+    if class == DeviceClass::Software && by_fours && is_large(op) {
         return vec![by_vectors(op)];
     }
     (0..k).step_by(MAX_TRIPS).map(|first| product(op, class, first..(first + MAX_TRIPS).min(k))).collect()
+}
+
+/// Whether a product is large enough for the large tile to be worth the half second that a software driver takes to
+/// compile it.
+pub(super) fn is_large(op: &Matmul) -> bool {
+    const LARGE: usize = 1 << 22;
+    op.shape().into_iter().product::<usize>() >= LARGE
 }
 
 /// Numbers that a load brings.

@@ -10,6 +10,7 @@ mod pipelines;
 mod program;
 #[cfg(test)]
 mod tests;
+mod tiles;
 mod trips;
 pub(crate) mod user;
 
@@ -61,9 +62,9 @@ use super::recording::Recording;
 use super::tensor::{BufferId, Span};
 use super::{Backend, OpenOptions, ProgramId, ReadId};
 use crate::Result;
-use crate::device::DeviceInfo;
+use crate::device::{DeviceInfo, DeviceKind};
 
-pub use kernel::DeviceClass;
+pub use tiles::{DeviceClass, Family, Tiles};
 
 #[doc(hidden)]
 pub use catalogue::{ShaderVariant, shader_catalogue};
@@ -149,18 +150,19 @@ impl Backend for GpuBackend {
             for &span in access.reads.iter().chain(&access.writes) {
                 self.buffers.get(&self.context, span, &format!("preparing {}", op.name()))?;
             }
-            if self.context.class == DeviceClass::Software {
+            if self.context.info.kind == DeviceKind::Software {
                 let (most, needed) = (trips::MOST as u64, trips::trips(op) as u64);
                 self.context.within("the loop trips of an invocation", most, needed, op.name())?;
             }
             if access.writes.iter().any(|span| span.start < span.end) {
+                let class = self.context.tiles.class_of(op);
                 match (&op, fused.starting_at(index)) {
                     (Op::ProbeBehind(behind), Some((next, difference))) if probe_fused::is_possible(behind, next) => {
-                        all.extend(probe_fused::dispatches(behind, next, difference.moves, self.context.class));
+                        all.extend(probe_fused::dispatches(behind, next, difference.moves, class));
                         in_one.insert(index + 1);
                     }
                     _ if in_one.contains(&index) => {}
-                    _ => all.extend(dispatches(op, self.context.class)),
+                    _ => all.extend(dispatches(op, class)),
                 }
             }
         }

@@ -143,6 +143,8 @@ impl Pipelines {
                     // large tiles many times slower to compile on some drivers.
                     zero_initialize_workgroup_memory: false,
                 },
+                // wgpu's cache holds nothing but headers on lavapipe and SwiftShader, and makes nothing faster there;
+                // Mesa keeps kernels on its own. It comes when a driver is at hand that gains by it.
                 cache: None,
             })
         })

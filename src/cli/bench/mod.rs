@@ -9,7 +9,7 @@ use std::time::Instant;
 use clap::Args;
 use serde::Serialize;
 
-use super::interrupt::Interrupt;
+use super::interrupt::{Interrupt, Watch};
 use super::options::{DeviceOptions, OutputOptions, PlotOptions};
 use super::paths;
 use super::record::DeviceRecord;
@@ -84,25 +84,6 @@ struct Document {
     peak_memory_bytes: Option<u64>,
     seconds: f64,
     interrupted: bool,
-}
-
-/// Tells what is measured, and passes Ctrl-C on.
-struct Watch<'a> {
-    interrupt: &'a Interrupt,
-    /// Without `--quiet`.
-    progress: Option<Counter>,
-}
-
-impl bench::Watch for Watch<'_> {
-    fn begins(&mut self, row: &str, number: usize, _of: usize) {
-        if let Some(progress) = &self.progress {
-            progress.begins(number as u64, row);
-        }
-    }
-
-    fn stop(&self) -> bool {
-        self.interrupt.asked()
-    }
 }
 
 impl Bench {
