@@ -1,11 +1,11 @@
 """gpu-train beside its peers: the same data, shapes and threads, the programs in turn, medians over rounds.
 
-    cargo build --release && (cd benches/peers/rust && cargo build --release)
+    cargo build --release
     pip install torch jax tinygrad numpy
     python3 benches/peers/compare.py train    target/release/gpu-train DATA_DIR [--network 784-50-10] [--batch 100] [--activation sigmoid]
-    python3 benches/peers/compare.py train    ... --device software --rows numerical,backprop,burn-wgpu,tinygrad-webgpu
-    python3 benches/peers/compare.py matmul   ... [--size 1024] --rows ours,numpy,torch,jax,burn,candle
-    python3 benches/peers/compare.py start    ... --device software --rows backprop,burn-wgpu       (cold and warm, to the first step)
+    python3 benches/peers/compare.py train    ... --device software --rows numerical,backprop,tinygrad-webgpu
+    python3 benches/peers/compare.py matmul   ... [--size 1024] --rows ours,numpy,torch,jax
+    python3 benches/peers/compare.py start    ... --device software --rows backprop,tinygrad-webgpu  (cold and warm, to the first step)
     python3 benches/peers/compare.py accuracy ... --network 784-128-10 --epochs 3 --rows backprop,torch
 
 DATA_DIR holds mnist/. On a shared machine only rows of one run compare, and not all of those: a run waits until other programs are quiet,
@@ -29,10 +29,10 @@ import programs
 
 LABELS = {
     "ours": "gpu-train", "numerical": "gpu-train, numerical gradient", "backprop": "gpu-train, back-propagation", "numpy": "NumPy", "torch": "PyTorch, eager",
-    "torch-compiled": "PyTorch, compiled", "jax": "JAX, jit and scan", "burn": "burn, CPU (flex)", "burn-wgpu": "burn, wgpu",
-    "candle": "candle, CPU", "tinygrad": "tinygrad, CPU", "tinygrad-webgpu": "tinygrad, WebGPU",
+    "torch-compiled": "PyTorch, compiled", "jax": "JAX, jit and scan",
+    "tinygrad": "tinygrad, CPU", "tinygrad-webgpu": "tinygrad, WebGPU",
 }
-CPU_ROWS = "numerical,backprop,jax,torch,torch-compiled,numpy,burn,candle,tinygrad"
+CPU_ROWS = "numerical,backprop,jax,torch,torch-compiled,numpy,tinygrad"
 
 
 def parse():
@@ -59,7 +59,6 @@ def parse():
     parser.add_argument("--patience", type=float, default=20, help="seconds to wait for quiet before each run")
     parser.add_argument("--python", default=sys.executable, help="of the Python peers")
     here = pathlib.Path(__file__).parent.resolve()
-    parser.add_argument("--rust", type=pathlib.Path, default=here / "rust" / "target" / "release", help="folder of the Rust peers")
     parser.add_argument("--json", type=pathlib.Path, help="every single run, into this file")
     options = parser.parse_args()
     options.rows = options.rows.split(",")

@@ -14,11 +14,6 @@ PYTHON_PEERS = {
     "tinygrad": ("tinygrad_peer.py", [], {"DEV": "CPU"}),
     "tinygrad-webgpu": ("tinygrad_peer.py", [], {"DEV": "WEBGPU"}),
 }
-RUST_PEERS = {
-    "burn": ("burn", ["--device", "flex"]),
-    "burn-wgpu": ("burn", ["--device", "wgpu"]),
-    "candle": ("candle", []),
-}
 OURS = {"numerical": "numerical", "backprop": "backprop"}
 
 
@@ -41,18 +36,15 @@ def train_command(options, gradient, steps, rate):
 
 def peer_command(options, name, task):
     """The command and what it wants in its environment."""
-    if name in PYTHON_PEERS:
-        script, more, environment = PYTHON_PEERS[name]
-        return [options.python, HERE / script, task, *more], environment
-    program, more = RUST_PEERS[name]
-    return [options.rust / program, task, *more], {}
+    script, more, environment = PYTHON_PEERS[name]
+    return [options.python, HERE / script, task, *more], environment
 
 
 def limits(options):
     """One thread for everybody where one is asked for; the peers take as many as there are processors otherwise."""
     if options.threads != 1:
         return {}
-    names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"]
+    names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
     return {name: "1" for name in names}
 
 
