@@ -22,7 +22,8 @@ pub(crate) fn bench(criterion: &mut Criterion, device: &mut Device) {
     }
 }
 
-/// A step as the training loop does it, on the same batch again and again.
+/// A step as the training loop does it, on the same batch again and again; of deep numerical ones without the look that the
+/// host takes at them afterwards.
 fn step(backend: &mut dyn Backend, sizes: &[usize], samples: usize, method: Method) -> Result<Recording> {
     let output = OutputLoss::CrossEntropy { epsilon: 1e-7 };
     let architecture = Architecture::new(sizes.to_vec(), Activation::Sigmoid, output)?;
