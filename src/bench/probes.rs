@@ -16,7 +16,7 @@ pub(super) const STEP_SIZE: f32 = 1e-4;
 pub(super) const CLASSES: usize = 10;
 /// Larger than any check of a curve: all are accepted.
 const ANY: f32 = 1e30;
-pub(super) const OUTPUT: OutputLoss = OutputLoss::CrossEntropy { epsilon: EPSILON };
+const OUTPUT: OutputLoss = OutputLoss::CrossEntropy { epsilon: EPSILON };
 /// Curves that are held to the reference, at most.
 const CHECKED: usize = 4_096;
 
@@ -58,6 +58,25 @@ pub(super) fn check(
     wanted.iter().try_for_each(|&(index, value)| hold(backend, kernel, got[index].into(), (value, 2e-5 * scale)))
 }
 
+/// Sigmoids with these pre-activations, which lead to the logits through `next`.
+pub(super) fn layer(
+    backend: &mut dyn Backend,
+    pre_activations: Tensor,
+    next: Tensor,
+    logits: &[f32],
+    classes: &[u32],
+) -> Result<ProbedLayer> {
+    Ok(ProbedLayer {
+        activation: Activation::Sigmoid,
+        pre_activations,
+        next: Some(next),
+        y: outputs(backend, logits)?,
+        targets: backend.words_from(classes, "targets")?,
+        output: OUTPUT,
+        step_size: STEP_SIZE,
+    })
+}
+
 /// Curves of the units that lead to the logits.
 fn near(samples: usize, units: usize, seed: u64) -> Case {
     let shape = format!("{samples}x{units}x{CLASSES}");
@@ -71,15 +90,7 @@ fn near(samples: usize, units: usize, seed: u64) -> Case {
         let logits = draw.normals(samples * CLASSES, 1.0);
         let classes = targets(samples);
         let coefficients = backend.tensor(samples, units, "coefficients")?;
-        let layer = ProbedLayer {
-            activation: Activation::Sigmoid,
-            pre_activations,
-            next: Some(next),
-            y: outputs(backend, &logits)?,
-            targets: backend.words_from(&classes, "targets")?,
-            output: OUTPUT,
-            step_size: STEP_SIZE,
-        };
+        let layer = layer(backend, pre_activations, next, &logits, &classes)?;
         let errors = backend.tensor(samples, units, "errors")?;
         let mut recording = Recording::new();
         recording.push(ProbeCurve { layer, range: None, nodes: 1, tolerance: ANY, coefficients, errors })?;
@@ -165,7 +176,7 @@ pub(super) fn deep(samples: usize, units: usize, behind: usize, seed: u64) -> Ca
 }
 
 /// Probabilities of these logits, on the device.
-pub(super) fn outputs(backend: &mut dyn Backend, logits: &[f32]) -> Result<Tensor> {
+fn outputs(backend: &mut dyn Backend, logits: &[f32]) -> Result<Tensor> {
     let samples = logits.len() / CLASSES;
     let y: Vec<f32> = (0..samples).flat_map(|n| softmax(&row(logits, n, CLASSES))).map(|y| y as f32).collect();
     backend.tensor_from(&y, samples, CLASSES, "outputs")

@@ -4,11 +4,10 @@ use super::Suite;
 use super::case::{Case, Prepared, Work};
 use super::draw::{Draw, targets};
 use super::kernels::{Kind, product};
-use super::probes::{CLASSES, OUTPUT, STEP_SIZE, check, deep, outputs};
+use super::probes::{CLASSES, STEP_SIZE, check, deep, layer};
 use super::reference::{ULP, cross_entropy, hold, row, sigmoid};
 use crate::backend::gpu::Family;
-use crate::backend::{Backend, MovedAffine, ProbeSingle, ProbedLayer, Recording};
-use crate::network::Activation;
+use crate::backend::{Backend, MovedAffine, ProbeSingle, Recording};
 
 /// Of everything that is drawn.
 const SEED: u64 = 1;
@@ -102,15 +101,7 @@ fn single(listed: usize) -> Case {
         for unit in 0..UNITS {
             (0..listed).for_each(|entry| list[unit * SAMPLES + entry] = sample(unit, entry) as u32);
         }
-        let layer = ProbedLayer {
-            activation: Activation::Sigmoid,
-            pre_activations,
-            next: Some(next),
-            y: outputs(backend, &logits)?,
-            targets: backend.words_from(&classes, "targets")?,
-            output: OUTPUT,
-            step_size: STEP_SIZE,
-        };
+        let layer = layer(backend, pre_activations, next, &logits, &classes)?;
         let weight_gradient = backend.tensor(INPUTS, UNITS, "weight gradient")?;
         let mut recording = Recording::new();
         recording.push(ProbeSingle {

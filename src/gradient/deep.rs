@@ -77,7 +77,7 @@ enum Trust {
     Checked,
     /// By the bound from the weights, which leaves nothing that so many points could miss. What the spare pairs see then is
     /// rounding: behind several layers a curve may be the small rest of sums that cancel, and its rounding large beside it.
-    /// Float64 on the host would say no better what float32 weights mean, and take minutes for thousands of such curves.
+    /// What the tensor's own sums round is as large, and float64 on the host would take minutes for thousands of such curves.
     Proven,
 }
 
@@ -278,6 +278,8 @@ impl DeepProbe {
         let curves = self.samples * self.units;
         self.counted.curves += if self.options.probes == Probes::Each { 0 } else { curves as u64 };
         let (mut nodes, mut trust) = (self.nodes, Trust::Checked);
+        // Worked out once, where it is asked for: the weights do not change in between.
+        let mut bound = None;
         let units = self.units;
         let measured = |nodes: usize| (2 * (nodes + spare_pairs(nodes)) * units) as f64;
         match self.options.probes {
@@ -293,7 +295,7 @@ impl DeepProbe {
             Probes::Auto => self.evaluations += measured(nodes),
         }
         if nodes == 1 {
-            let bound = self.bound(&around.network.architecture, around, parameters);
+            let bound = *bound.insert(self.bound(&around.network.architecture, around, parameters));
             if bound <= f64::from(TOLERANCE) {
                 self.counted.largest_check_error = self.counted.largest_check_error.max(bound);
             } else {
@@ -308,7 +310,8 @@ impl DeepProbe {
             let listed: u64 = counts.iter().map(|&count| u64::from(count)).sum();
             let kinked = around.network.architecture.activation == Activation::Relu;
             if listed > 0 && nodes > 1 && !kinked && trust == Trust::Checked {
-                trust = Trust::of(self.bound(&around.network.architecture, around, parameters), nodes);
+                let bound = *bound.get_or_insert_with(|| self.bound(&around.network.architecture, around, parameters));
+                trust = Trust::of(bound, nodes);
                 if trust == Trust::Proven {
                     self.evaluations += measured(nodes);
                     self.run_again(backend, around, (nodes, trust))?;

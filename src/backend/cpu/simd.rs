@@ -72,10 +72,10 @@ pub(super) struct Avx512;
 #[cfg(target_arch = "x86_64")]
 pub(super) struct Avx2;
 
-/// The lanes' forms, each out of one of `$instructions` for `$width` lanes at a time.
+/// [`Fused`] with each lanes' form made of an instruction for `$width` lanes at a time.
 #[cfg(target_arch = "x86_64")]
 macro_rules! fused_vectors {
-    ($name:ident, $width:literal, $load:ident, $store:ident, $mul_add:ident, $mul:ident, $sub:ident) => {
+    ($name:ident, $width:literal, $load:ident, $store:ident, $($form:ident($($x:ident),+) = $instruction:ident),+) => {
         impl Float for $name {
             #[inline(always)]
             fn mul_add(a: f32, b: f32, c: f32) -> f32 {
@@ -87,53 +87,43 @@ macro_rules! fused_vectors {
                 Fused::mul_add_wide(a, b, c)
             }
 
-            #[inline(always)]
-            fn mul_add_lanes(a: &Lanes, b: &Lanes, c: &Lanes) -> Lanes {
-                use std::arch::x86_64::*;
-                let mut out = [0.0; LANES];
-                for first in (0..LANES).step_by($width) {
-                    let (a, b, c) = (&a[first..], &b[first..], &c[first..]);
-                    // SAFETY: `vectorized!` alone names this type, for processors that have these instructions; each
-                    // slice holds a vector from `first` on, as `LANES` is a multiple of its width.
-                    unsafe {
-                        let sum = $mul_add($load(a.as_ptr()), $load(b.as_ptr()), $load(c.as_ptr()));
-                        $store(out[first..].as_mut_ptr(), sum);
+            $(
+                #[inline(always)]
+                fn $form($($x: &Lanes),+) -> Lanes {
+                    use std::arch::x86_64::{$instruction, $load, $store};
+                    let mut out = [0.0; LANES];
+                    for first in (0..LANES).step_by($width) {
+                        // SAFETY: `vectorized!` alone names this type, for processors that have these instructions; each
+                        // slice holds a vector from `first` on, as `LANES` is a multiple of its width.
+                        unsafe { $store(out[first..].as_mut_ptr(), $instruction($($load($x[first..].as_ptr())),+)) };
                     }
+                    out
                 }
-                out
-            }
-
-            #[inline(always)]
-            fn mul_lanes(a: &Lanes, b: &Lanes) -> Lanes {
-                use std::arch::x86_64::*;
-                let mut out = [0.0; LANES];
-                for first in (0..LANES).step_by($width) {
-                    let (a, b) = (&a[first..], &b[first..]);
-                    // SAFETY: as above.
-                    unsafe { $store(out[first..].as_mut_ptr(), $mul($load(a.as_ptr()), $load(b.as_ptr()))) };
-                }
-                out
-            }
-
-            #[inline(always)]
-            fn sub_lanes(a: &Lanes, b: &Lanes) -> Lanes {
-                use std::arch::x86_64::*;
-                let mut out = [0.0; LANES];
-                for first in (0..LANES).step_by($width) {
-                    let (a, b) = (&a[first..], &b[first..]);
-                    // SAFETY: as above.
-                    unsafe { $store(out[first..].as_mut_ptr(), $sub($load(a.as_ptr()), $load(b.as_ptr()))) };
-                }
-                out
-            }
+            )+
         }
     };
 }
 
 #[cfg(target_arch = "x86_64")]
-fused_vectors!(Avx512, 16, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_mul_ps, _mm512_sub_ps);
+fused_vectors!(
+    Avx512,
+    16,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    mul_add_lanes(a, b, c) = _mm512_fmadd_ps,
+    mul_lanes(a, b) = _mm512_mul_ps,
+    sub_lanes(a, b) = _mm512_sub_ps
+);
 #[cfg(target_arch = "x86_64")]
-fused_vectors!(Avx2, 8, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_mul_ps, _mm256_sub_ps);
+fused_vectors!(
+    Avx2,
+    8,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    mul_add_lanes(a, b, c) = _mm256_fmadd_ps,
+    mul_lanes(a, b) = _mm256_mul_ps,
+    sub_lanes(a, b) = _mm256_sub_ps
+);
 
 #[cfg(any(test, not(target_arch = "aarch64")))]
 impl Float for Separate {
