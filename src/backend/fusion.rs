@@ -6,6 +6,11 @@ use super::op::{Op, ProbeDifference};
 use super::tensor::{Span, Tensor};
 use crate::Result;
 
+/// All of a tensor's buffer.
+fn whole(tensor: Tensor) -> Span {
+    Span { buffer: tensor.buffer, start: 0, end: usize::MAX }
+}
+
 /// Probes through the last hidden layer: three operations in a row, whose moves nobody else reads.
 pub(super) struct Probes {
     /// By the first operation of each.
@@ -28,7 +33,8 @@ impl Probes {
                 && behind.kinks == difference.kinks
             {
                 found.insert(index, (product.b, *difference));
-                inner.extend([behind.out.span(), product.out.span(), behind.kinks.span()]);
+                // Of the moves the whole buffers: what is done in one may want more room than they.
+                inner.extend([whole(behind.out), whole(product.out), behind.kinks.span()]);
             }
         }
         let probes = Self { found };

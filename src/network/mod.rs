@@ -10,6 +10,7 @@ pub use activation::Activation;
 pub use initialization::Initialization;
 pub use loss::{Loss, OutputActivation, OutputLoss};
 pub use loss_terms::{log_softmax, loss_terms, softmax};
+pub(crate) use parameters::ALIGNMENT;
 pub use parameters::{LayerLayout, ParameterLayout, TensorLayout};
 
 use crate::{Error, Result};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::context::Context;
 use crate::Result;
-use crate::backend::tensor::{BufferId, Span};
+use crate::backend::tensor::{BufferId, Span, Tensor};
 
 /// Most bytes of an upload that are on their way at once are twice this.
 const PIECE: usize = 8 << 20;
@@ -70,6 +70,12 @@ impl Buffers {
             return Err(context.refused(action, reason));
         }
         Ok(buffer)
+    }
+
+    /// The floats from a tensor's start to its buffer's end.
+    pub(super) fn floats_from(&self, tensor: Tensor) -> usize {
+        let size = self.buffers.get(&tensor.buffer).map_or(0, wgpu::Buffer::size);
+        usize::try_from(size / 4).unwrap_or(usize::MAX).saturating_sub(tensor.offset)
     }
 
     pub(super) fn write(&self, context: &Context, id: BufferId, offset: usize, bytes: &[u8]) -> Result<()> {

@@ -126,17 +126,21 @@ pub(crate) fn node_constants(count: usize) -> ([(&'static str, f64); 2], Vec<f32
 
 /// The constants of the kernels that follow probes through hidden layers, and what their parameters begin with.
 pub(crate) fn chunk_constants(chunk: &ProbeChunk) -> (Vec<(&'static str, f64)>, Vec<f32>) {
-    // Three terms of a series are all there is up to a move of 1/256: with steps so small, all but the largest weights stay
-    // below that.
-    const SHORT: f32 = 3e-4;
     let (nodes, tables) = node_constants(chunk.nodes);
     let mut constants = vec![
         ("WORKGROUP", WORKGROUP.into()),
         ("ACTIVATION", activation_code(chunk.activation)),
-        ("SHORT", f64::from(u8::from(chunk.step_size <= SHORT))),
+        ("SHORT", f64::from(u8::from(is_short(chunk)))),
     ];
     constants.extend(nodes);
     (constants, tables)
+}
+
+/// Whether the short forms do. Three terms of a series are all there is up to a move of 1/256: with steps so small, all but the
+/// largest weights stay below that.
+pub(crate) fn is_short(chunk: &ProbeChunk) -> bool {
+    const SHORT: f32 = 3e-4;
+    chunk.step_size <= SHORT
 }
 
 /// The weights behind a layer; where there are none, something that can be bound.

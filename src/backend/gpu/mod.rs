@@ -42,6 +42,7 @@ mod probe_difference;
 mod probe_fused;
 mod probe_list;
 mod probe_single;
+mod probe_sums;
 mod probe_through;
 mod row_range;
 mod shift;
@@ -55,6 +56,7 @@ use self::buffers::Buffers;
 use self::context::Context;
 use self::kernel::Dispatch;
 use self::pipelines::Pipelines;
+use self::probe_sums::ProbeSums;
 use self::program::{Ahead, Program};
 use super::fusion::Probes;
 use super::op::Op;
@@ -143,7 +145,7 @@ impl Backend for GpuBackend {
     fn prepare(&mut self, recording: &Recording) -> Result<ProgramId> {
         let mut all = Vec::new();
         let fused = Probes::of(recording.ops())?;
-        // Products that the operation before them does as well.
+        // What an operation before them does as well.
         let mut in_one = HashSet::new();
         for (index, (op, access)) in recording.ops().iter().zip(recording.accesses()).enumerate() {
             let access = access?;
@@ -157,9 +159,17 @@ impl Backend for GpuBackend {
             if access.writes.iter().any(|span| span.start < span.end) {
                 let class = self.context.tiles.class_of(op);
                 match (&op, fused.starting_at(index)) {
-                    (Op::ProbeBehind(behind), Some((next, difference))) if probe_fused::is_possible(behind, next) => {
-                        all.extend(probe_fused::dispatches(behind, next, difference.moves, class));
-                        in_one.insert(index + 1);
+                    (Op::ProbeBehind(behind), Some((next, difference))) => {
+                        let sums = ProbeSums { behind, next, difference: &difference };
+                        if sums.is_possible(|tensor| self.buffers.floats_from(tensor)) {
+                            all.extend(sums.dispatches(class));
+                            in_one.extend([index + 1, index + 2]);
+                        } else if probe_fused::is_possible(behind, next) {
+                            all.extend(probe_fused::dispatches(behind, next, difference.moves, class));
+                            in_one.insert(index + 1);
+                        } else {
+                            all.extend(dispatches(op, class));
+                        }
                     }
                     _ if in_one.contains(&index) => {}
                     _ => all.extend(dispatches(op, class)),
