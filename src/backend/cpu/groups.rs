@@ -57,6 +57,18 @@ impl Groups {
         first.number + first.lanes.start..last.number + last.lanes.end
     }
 
+    /// The same, up to two neighbours of one sample at a time.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = [Option<Group>; 2]> + '_ {
+        let mut id = self.ids.start;
+        std::iter::from_fn(move || {
+            let first = (id < self.ids.end).then(|| self.group(id))?;
+            id += 1;
+            let second = (id < self.ids.end).then(|| self.group(id)).filter(|next| next.sample == first.sample);
+            id += usize::from(second.is_some());
+            Some([Some(first), second])
+        })
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = Group> + '_ {
         self.ids.clone().map(|id| self.group(id))
     }
@@ -87,6 +99,7 @@ mod tests {
                     for index in 0..3 {
                         let groups = Groups::of(&chunk, &Worker::part(index, 3, &mut Vec::new()));
                         assert!(groups.numbers().is_empty() || groups.numbers().start == next);
+                        assert!(groups.pairs().flatten().flatten().eq(groups.iter()));
                         for group in groups.iter() {
                             assert_eq!(group.number + group.lanes.start, next);
                             assert_eq!((group.number / units, group.unit % LANES), (group.sample, 0));

@@ -47,6 +47,7 @@ mod simd;
 mod softmax;
 mod sum_of_squares;
 mod team;
+mod unit_sums;
 mod update;
 pub(crate) mod wide;
 mod wide_math;

@@ -7,8 +7,9 @@ use std::collections::HashMap;
 
 use super::listed::packed_shape;
 use super::nonzeros::Nonzeros;
-use super::probe_fused::{ProbeFused, transposed_shape};
+use super::probe_fused::ProbeFused;
 use super::team::Schedule;
+use super::unit_sums::Panels;
 use crate::Result;
 use crate::backend::fusion::Probes;
 use crate::backend::op::{Gather, Matmul, Op};
@@ -69,7 +70,7 @@ impl Plan {
                         let transposed = match transposed.get(&behind.weight.span()) {
                             Some(&transposed) => transposed,
                             None => {
-                                let (rows, columns) = transposed_shape(behind.weight);
+                                let (rows, columns) = Panels::shape(behind.weight);
                                 let to = plan.tensor(rows, columns, allocate)?;
                                 plan.tasks.push(Task::Transpose(behind.weight, to));
                                 *transposed.entry(behind.weight.span()).or_insert(to)

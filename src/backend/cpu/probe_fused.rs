@@ -1,7 +1,8 @@
 //! [`ProbeBehind`], the product with the weights that lead to the logits and [`ProbeDifference`] in one: where one hidden
 //! layer stands behind the probed units, a unit's moves reach the logits without ever being written to memory.
 //!
-//! Floor for `P` curves, `V` units behind and `C` classes: `2 P V (C + 3)` multiply-adds a pair of points, 16 at a time.
+//! Floor for `P` curves, `V` units behind and `C` classes, 16 at a time: `2 P V C` multiply-adds where moves are short (see
+//! `unit_sums.rs`), `P V C` for each ReLU that is on; else `2 P V (C + 3)` a pair of points.
 
 use super::estimate::{Polynomial, sizes};
 use super::groups::{Group, Groups};
@@ -12,6 +13,7 @@ use super::math::{LANES, Lanes, SMALL, map};
 use super::memory::View;
 use super::simd::{Float, vectorized};
 use super::team::Worker;
+use super::unit_sums::{CLASSES, NEAR, Panels, TOGETHER, UnitSums};
 use crate::backend::nodes::{MAX_CHECKS, Nodes};
 use crate::backend::op::{MAX_NODES, ProbeBehind, ProbeDifference};
 use crate::backend::tensor::{Span, Tensor};
@@ -24,7 +26,7 @@ pub(super) struct ProbeFused {
     /// `[V, C]`: the weights to the logits.
     pub(super) next: Tensor,
     pub(super) difference: ProbeDifference,
-    /// What [`transpose`] makes of the weights between probed units and the layer behind.
+    /// [`Panels`] of the weights between probed units and the layer behind.
     pub(super) transposed: Tensor,
 }
 
@@ -43,29 +45,20 @@ impl ProbeFused {
     }
 }
 
-/// The shape of a transposed weight `[U, V]`: rows of the units behind, as long as whole vectors of probed units and one
-/// more for reading beyond the end; and a last row with the largest magnitude that each probed unit has.
-pub(super) fn transposed_shape(weight: Tensor) -> (usize, usize) {
-    (weight.columns + 1, weight.rows.next_multiple_of(LANES) + LANES)
-}
-
-/// Transposes a weight `[U, V]`.
+/// Brings a weight `[U, V]` into the order of [`Panels`].
 pub(super) fn transpose(weight: Tensor, transposed: Tensor, view: &View<'_>, worker: &mut Worker<'_>) {
-    let (units, width, stride) = (weight.rows, weight.columns, transposed.columns);
+    let (width, stride) = (weight.columns, (weight.columns + 1) * LANES);
     let from = view.floats(weight);
-    let share = worker.share(width, 1);
-    // SAFETY: this worker's units behind, taken once.
+    let share = worker.share(weight.rows.div_ceil(LANES), 1);
+    // SAFETY: this worker's groups of units, taken once.
     let to = unsafe { view.floats_mut(transposed, share.start * stride..share.end * stride) };
-    for (to, k) in to.chunks_exact_mut(stride).zip(share) {
-        for (to, from) in to.iter_mut().zip(from[k..].iter().step_by(width)) {
-            *to = *from;
-        }
-    }
-    if worker.is_first() {
-        // SAFETY: the last row, taken by the first worker alone.
-        let most = unsafe { view.floats_mut(transposed, width * stride..width * stride + units) };
-        for (most, row) in most.iter_mut().zip(from.chunks_exact(width)) {
-            *most = row.iter().fold(0.0f32, |most, w| most.max(w.abs()));
+    for (group, rows) in to.chunks_exact_mut(stride).zip(from[share.start * LANES * width..].chunks(LANES * width)) {
+        let (vectors, most) = group.split_at_mut(stride - LANES);
+        for (lane, row) in rows.chunks_exact(width).enumerate() {
+            for (vector, &w) in vectors.chunks_exact_mut(LANES).zip(row) {
+                vector[lane] = w;
+            }
+            most[lane] = row.iter().fold(0.0f32, |most, w| most.max(w.abs()));
         }
     }
 }
@@ -84,22 +77,24 @@ pub(super) fn run(op: &ProbeFused, view: &View<'_>, worker: &mut Worker<'_>) {
         // SAFETY: this worker's curves in each block, each taken once.
         *coefficients = unsafe { view.floats_mut(op.difference.coefficients, range) };
     }
-    let scratch = worker.scratch(classes + width + classes * 2 * LANES + PARTS * width.next_multiple_of(LANES));
-    let (gradient, rest) = scratch.split_at_mut(classes);
-    let (on, rest) = rest.split_at_mut(width);
+    let room = classes + classes * 2 * LANES + PARTS * width.next_multiple_of(LANES);
+    let (rest, scratch) = worker.scratch(room + UnitSums::room(width, classes)).split_at_mut(room);
+    let (gradient, rest) = rest.split_at_mut(classes);
     let (moves, series) = rest.split_at_mut(classes * 2 * LANES);
+    let is_proportional = matches!(chunk.activation, Activation::Relu | Activation::Identity);
+    let sums = UnitSums::new(is_proportional, [width, classes], scratch);
     let layer = Layer {
         op,
         nodes: Nodes::new(chunk.nodes),
         a: view.floats(chunk.pre_activations),
         behind: view.floats(op.behind.behind),
-        transposed: view.floats(op.transposed),
+        weights: Panels::new(view.floats(op.transposed), width),
         next: view.floats(op.next),
         range: chunk.range.map(|range| view.floats(range)),
         y: view.floats(op.difference.y),
         targets: view.words(op.difference.targets),
     };
-    let mut memory = Memory { gradient, moves, series, on, count: 0 };
+    let mut memory = Memory { gradient, moves, series, sums, is_proportional };
     follow(&layer, &groups, &mut memory, &mut coefficients, errors);
 }
 
@@ -109,7 +104,7 @@ struct Layer<'a> {
     nodes: Nodes,
     a: &'a [f32],
     behind: &'a [f32],
-    transposed: &'a [f32],
+    weights: Panels<'a>,
     next: &'a [f32],
     range: Option<&'a [f32]>,
     y: &'a [f32],
@@ -124,9 +119,9 @@ struct Memory<'a> {
     moves: &'a mut [f32],
     /// The units behind, as one sample has them: what [`Units`] keeps of them, and their series.
     series: &'a mut [f32],
-    /// Numbers of the ReLUs behind that are on, as bits, and how many there are.
-    on: &'a mut [f32],
-    count: usize,
+    sums: UnitSums<'a>,
+    /// Whether moves of the units behind go on in proportion, but for kinks.
+    is_proportional: bool,
 }
 
 /// Numbers kept of each unit behind.
@@ -158,20 +153,16 @@ fn body<F: Float>(
     let unmoved = Shift::new::<F>(chunk.activation, [0.0; LANES]);
     let (mut reach, mut shifts) = (f32::NAN, [[unmoved; 2]; MAX_NODES + MAX_CHECKS]);
     let mut at_hand = usize::MAX;
+    // The units behind that is nearest to its kink.
+    let mut nearest = 0.0;
     let start = groups.numbers().start;
-    for Group { sample: n, unit: first, number, lanes } in groups.iter() {
+    for pair in groups.pairs() {
+        let n = pair.iter().flatten().next().map_or(0, |group| group.sample);
         if at_hand != n {
             at_hand = n;
-            keep_series::<F>(layer, n, memory.series);
-            if is_relu {
-                memory.count = 0;
-                for (k, &a) in layer.behind[n * width..(n + 1) * width].iter().enumerate() {
-                    if a > 0.0 {
-                        memory.on[memory.count] = f32::from_bits(k as u32);
-                        memory.count += 1;
-                    }
-                }
-            }
+            keep_series::<F>(layer, n, memory);
+            let row = &layer.behind[n * width..(n + 1) * width];
+            nearest = row.iter().fold(f32::INFINITY, |nearest, b| nearest.min(b.abs()));
             let reaches = chunk.step_size * layer.range.map_or(1.0, |range| range[n]);
             if reaches.to_bits() != reach.to_bits() {
                 reach = reaches;
@@ -185,44 +176,94 @@ fn body<F: Float>(
         let y = &layer.y[n * classes..(n + 1) * classes];
         let target = layer.targets[n] as usize;
         let sample = Sample::new(output, y, target);
-        let a = load(&layer.a[number..]);
-        let unit = Units::new::<F>(chunk.activation, a);
-        let mut kinked = [0.0f32; LANES];
-        if is_relu {
-            kinked = map(&a, |a| if a.abs() <= reach { f32::INFINITY } else { 0.0 });
-        }
-        let mut polynomial = Polynomial::default();
-        let mut size = [0.0; LANES];
-        for (pair, position) in nodes.positions().enumerate() {
-            let d = [unit.change::<F>(&shifts[pair][0]), unit.change::<F>(&shifts[pair][1])];
-            let kinks = (is_relu && pair == 0).then_some((1.0 + 1e-5) / position);
-            move_logits::<F>(layer, n, first, &d, kinks, &mut kinked, memory);
-            let moves = LogitMoves(memory.moves);
-            let small = moves.largest() <= 0.5 * SMALL;
-            let difference = sample.difference::<F>(small, &moves);
-            let factor = scale / (reach * position);
-            if pair == 0 && nodes.count > 1 {
-                loss_gradient::sample(output, y, target, memory.gradient);
-                size = sizes::<F>(&moves, memory.gradient, factor);
+        // The first pair of points reaches farthest.
+        let mut starts = [const { None }; TOGETHER];
+        let mut near = [None; TOGETHER];
+        for index in 0..TOGETHER {
+            let Some(Group { unit: first, number, .. }) = pair[index] else { continue };
+            let unit = Units::new::<F>(chunk.activation, load(&layer.a[number..]));
+            let d = [unit.change::<F>(&shifts[0][0]), unit.change::<F>(&shifts[0][1])];
+            let farthest = farthest::<F>(&d, layer.weights.largest(first));
+            if memory.is_proportional || farthest <= NEAR {
+                near[index] = Some(layer.weights.of(first));
             }
-            polynomial.add::<F>(nodes, pair, factor, &difference);
+            starts[index] = Some((unit, d, farthest));
         }
-        let error = polynomial.errors(nodes, &size, &kinked);
-        let place = number + lanes.start - start;
-        store_some(&error, lanes.clone(), &mut errors[place..]);
-        for (order, coefficients) in coefficients.iter_mut().enumerate().take(nodes.count) {
-            let kept = polynomial.kept(order, &error, layer.op.difference.tolerance);
-            store_some(&kept, lanes.clone(), &mut coefficients[place..]);
+        memory.sums.add_up::<F>(near);
+        for index in 0..TOGETHER {
+            let (Some(group), Some((unit, mut d, mut farthest))) = (&pair[index], starts[index].take()) else { continue };
+            let (first, number, lanes) = (group.unit, group.number, group.lanes.clone());
+            let mut kinked = [0.0f32; LANES];
+            if is_relu {
+                kinked = map(&load(&layer.a[number..]), |a| if a.abs() <= reach { f32::INFINITY } else { 0.0 });
+                // A little wider than it is: the moves themselves are rounded.
+                let factor = (1.0 + 1e-5) / nodes.position[0];
+                if nearest <= farthest * factor {
+                    note_kinks(layer, n, first, &d, factor, &mut kinked);
+                }
+            }
+            let mut polynomial = Polynomial::default();
+            let mut size = [0.0; LANES];
+            for (pair, position) in nodes.positions().enumerate() {
+                if pair > 0 {
+                    d = [unit.change::<F>(&shifts[pair][0]), unit.change::<F>(&shifts[pair][1])];
+                    farthest = self::farthest::<F>(&d, layer.weights.largest(first));
+                }
+                if near[index].is_some() {
+                    memory.sums.moves::<F>(index, &d, memory.moves);
+                } else {
+                    move_logits::<F>(layer, first, &d, farthest <= SMALL, memory);
+                }
+                let moves = LogitMoves(memory.moves);
+                let small = moves.largest() <= 0.5 * SMALL;
+                let difference = sample.difference::<F>(small, &moves);
+                let factor = scale / (reach * position);
+                if pair == 0 && nodes.count > 1 {
+                    loss_gradient::sample(output, y, target, memory.gradient);
+                    size = sizes::<F>(&moves, memory.gradient, factor);
+                }
+                polynomial.add::<F>(nodes, pair, factor, &difference);
+            }
+            let error = polynomial.errors(nodes, &size, &kinked);
+            let place = number + lanes.start - start;
+            store_some(&error, lanes.clone(), &mut errors[place..]);
+            for (order, coefficients) in coefficients.iter_mut().enumerate().take(nodes.count) {
+                let kept = polynomial.kept(order, &error, layer.op.difference.tolerance);
+                store_some(&kept, lanes.clone(), &mut coefficients[place..]);
+            }
+        }
+    }
+}
+
+/// How far a unit behind moves at most, where units move by `d` and have weights up to `most`.
+#[inline(always)]
+fn farthest<F: Float>(d: &[Lanes; 2], most: &Lanes) -> f32 {
+    let mut farthest = [0.0; LANES];
+    for lane in 0..LANES {
+        farthest[lane] = d[0][lane].abs().max(d[1][lane].abs()) * most[lane];
+    }
+    largest_magnitude(&farthest)
+}
+
+/// Notes which of sixteen units, from `first` on, lead a ReLU behind over its kink, if they move `factor` times as far as `d`.
+#[inline(always)]
+fn note_kinks(layer: &Layer<'_>, n: usize, first: usize, d: &[Lanes; 2], factor: f32, kinked: &mut Lanes) {
+    let width = layer.op.next.rows;
+    let weights = layer.weights.of(first);
+    for (b, weight) in layer.behind[n * width..(n + 1) * width].iter().zip(weights) {
+        for lane in 0..LANES {
+            let moved = d[0][lane].abs().max(d[1][lane].abs()) * weight[lane].abs() * factor;
+            kinked[lane] = if b.abs() <= moved { f32::INFINITY } else { kinked[lane] };
         }
     }
 }
 
 /// Keeps what moves of the units behind need, for sample `n`.
 #[inline(always)]
-fn keep_series<F: Float>(layer: &Layer<'_>, n: usize, series: &mut [f32]) {
+fn keep_series<F: Float>(layer: &Layer<'_>, n: usize, memory: &mut Memory<'_>) {
     let width = layer.op.next.rows;
     let row = &layer.behind[n * width..(n + 1) * width];
-    for (group, series) in series.chunks_exact_mut(PARTS * LANES).enumerate() {
+    for (group, series) in memory.series.chunks_exact_mut(PARTS * LANES).enumerate() {
         let unit =
             Units::new::<F>(layer.op.behind.chunk.activation, load(row.get(group * LANES..).unwrap_or_default()));
         let kept = unit.parts().into_iter().chain(unit.series::<F>().into_iter().skip(1));
@@ -230,47 +271,21 @@ fn keep_series<F: Float>(layer: &Layer<'_>, n: usize, series: &mut [f32]) {
             store(&from, to);
         }
     }
+    let series = &*memory.series;
+    let part = |k: usize, part: usize| series[(k / LANES * PARTS + part) * LANES + k % LANES];
+    memory.sums.turn_to((0..width).map(|k| [part(k, 3), part(k, 4)]), layer.next);
 }
 
-/// How the logits move when sixteen units, from `first` on, change by `d` to either side. With `kinks`, moves so many times
-/// as large are compared with the distance of the units behind from their kinks.
+/// How the logits move when sixteen units, from `first` on, change by `d` to either side; no unit behind by more than [`SMALL`]
+/// if `small`.
 #[inline(always)]
-fn move_logits<F: Float>(
-    layer: &Layer<'_>,
-    n: usize,
-    first: usize,
-    d: &[Lanes; 2],
-    kinks: Option<f32>,
-    kinked: &mut Lanes,
-    memory: &mut Memory<'_>,
-) {
-    let (width, classes, stride) = (layer.op.next.rows, layer.op.next.columns, layer.op.transposed.columns);
-    let most = load(&layer.transposed[width * stride + first..]);
-    let mut farthest = [0.0; LANES];
-    for lane in 0..LANES {
-        farthest[lane] = d[0][lane].abs().max(d[1][lane].abs()) * most[lane];
-    }
-    let farthest = largest_magnitude(&farthest);
-    if let Some(factor) = kinks {
-        let reach = farthest * factor;
-        let row = &layer.behind[n * width..(n + 1) * width];
-        for (k, &b) in row.iter().enumerate().filter(|(_, b)| b.abs() <= reach) {
-            let weight = load(&layer.transposed[k * stride + first..]);
-            for lane in 0..LANES {
-                let moved = d[0][lane].abs().max(d[1][lane].abs()) * weight[lane].abs() * factor;
-                kinked[lane] = if b.abs() <= moved { f32::INFINITY } else { kinked[lane] };
-            }
-        }
-    }
-    let small = farthest <= SMALL;
-    let (series, on) = (&*memory.series, &memory.on[..memory.count]);
+fn move_logits<F: Float>(layer: &Layer<'_>, first: usize, d: &[Lanes; 2], small: bool, memory: &mut Memory<'_>) {
+    let classes = layer.op.next.columns;
+    let series = &*memory.series;
     for (block, moves) in memory.moves.chunks_mut(CLASSES * 2 * LANES).enumerate() {
         let weights = &layer.next[block * CLASSES..];
-        let context = Block { layer, first, d, series, on, weights };
-        let proportional = layer.op.behind.chunk.activation == Activation::Relu;
+        let context = Block { layer, panel: layer.weights.of(first), d, series, weights };
         match (small, moves.len() == CLASSES * 2 * LANES && classes == CLASSES) {
-            (true, true) if proportional => context.proportional_sums::<F, true>(moves),
-            (true, false) if proportional => context.proportional_sums::<F, false>(moves),
             (true, true) => context.sums::<F, true, true>(moves),
             (true, false) => context.sums::<F, true, false>(moves),
             (false, _) => context.sums::<F, false, false>(moves),
@@ -278,16 +293,12 @@ fn move_logits<F: Float>(
     }
 }
 
-/// Logits whose moves are added up side by side: ten classes to both sides are twenty registers.
-const CLASSES: usize = 10;
-
 /// Some of the logits.
 struct Block<'a> {
     layer: &'a Layer<'a>,
-    first: usize,
+    panel: &'a [Lanes],
     d: &'a [Lanes; 2],
     series: &'a [f32],
-    on: &'a [f32],
     /// From the block's first class on.
     weights: &'a [f32],
 }
@@ -306,37 +317,16 @@ impl Block<'_> {
         row
     }
 
-    /// [`Block::sums`] for ReLUs that are out of reach of their kinks, but for curves that are not trusted: those that are on
-    /// move as their inputs do, so both sides are one sum apart from a factor.
-    #[inline(always)]
-    fn proportional_sums<F: Float, const WHOLE: bool>(&self, moves: &mut [f32]) {
-        let (stride, count) = (self.layer.op.transposed.columns, moves.len() / (2 * LANES));
-        let mut sums = [[0.0f32; LANES]; CLASSES];
-        for k in self.on {
-            let k = k.to_bits() as usize;
-            let weight = load(&self.layer.transposed[k * stride + self.first..]);
-            let row = self.row::<WHOLE>(k, count);
-            for class in 0..CLASSES {
-                sums[class] = F::mul_add_lanes(&[row[class]; LANES], &weight, &sums[class]);
-            }
-        }
-        for (moves, sum) in moves.chunks_exact_mut(2 * LANES).zip(&sums) {
-            let (up, down) = moves.split_at_mut(LANES);
-            store(&F::mul_lanes(&self.d[0], sum), up);
-            store(&F::mul_lanes(&self.d[1], sum), down);
-        }
-    }
-
     /// Adds up how the block's logits move. With `SHORT` no unit behind moves by more than [`SMALL`]; with `WHOLE` the
     /// block holds all classes, and as many as it has room for.
     #[inline(always)]
     fn sums<F: Float, const SHORT: bool, const WHOLE: bool>(&self, moves: &mut [f32]) {
-        let (op, stride) = (self.layer.op, self.layer.op.transposed.columns);
+        let op = self.layer.op;
         let width = op.next.rows;
         let count = moves.len() / (2 * LANES);
         let mut sums = [[[0.0f32; LANES]; 2]; CLASSES];
         for k in 0..width {
-            let weight = load(&self.layer.transposed[k * stride + self.first..]);
+            let weight = self.panel[k];
             let part = |part: usize| self.series[(k / LANES * PARTS + part) * LANES + k % LANES];
             let mut changes = [[0.0; LANES]; 2];
             if SHORT {

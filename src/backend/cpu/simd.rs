@@ -12,6 +12,8 @@ use super::math::{LANES, Lanes};
 /// The forms for all lanes say with intrinsics what a loop over the lanes says: compilers make whole vectors of most
 /// such loops, but of long chains in a loop over something else now and then a dozen fragments. They are for those.
 pub(super) trait Float {
+    /// Whether twenty sums of lanes fit the registers.
+    const MANY_REGISTERS: bool = false;
     /// `a * b + c`
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
     /// `a * b + c` in float64.
@@ -75,8 +77,10 @@ pub(super) struct Avx2;
 /// [`Fused`] with each lanes' form made of an instruction for `$width` lanes at a time.
 #[cfg(target_arch = "x86_64")]
 macro_rules! fused_vectors {
-    ($name:ident, $width:literal, $load:ident, $store:ident, $($form:ident($($x:ident),+) = $instruction:ident),+) => {
+    ($name:ident, $many_registers:literal, $width:literal, $load:ident, $store:ident, $($form:ident($($x:ident),+) = $instruction:ident),+) => {
         impl Float for $name {
+            const MANY_REGISTERS: bool = $many_registers;
+
             #[inline(always)]
             fn mul_add(a: f32, b: f32, c: f32) -> f32 {
                 Fused::mul_add(a, b, c)
@@ -107,6 +111,7 @@ macro_rules! fused_vectors {
 #[cfg(target_arch = "x86_64")]
 fused_vectors!(
     Avx512,
+    true,
     16,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
@@ -117,6 +122,7 @@ fused_vectors!(
 #[cfg(target_arch = "x86_64")]
 fused_vectors!(
     Avx2,
+    false,
     8,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
