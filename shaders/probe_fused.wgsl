@@ -1,9 +1,10 @@
 // How the logits move, where one hidden layer lies between them and the probed units: what probe_behind and the product with
 // the weights to the logits do one after the other, with moves that never see memory. A workgroup takes neighbouring units
-// of one sample, each invocation two curves, or four where loads cost most; probe_tables has worked out what all need.
+// of one sample, each invocation two curves, or four where loads cost most; probe_tables has worked out what all need. Where
+// steps are short, probe_sums does the same with less.
 //
-// Floor for P curves, V units behind and C classes: 2 P V (C + 4) multiply-adds a pair of points (P V (C + 1) for ReLU); for
-// each curve a load of a weight, and for each invocation C + 4 more that are the same for the whole workgroup.
+// Floor for P curves, V units behind and C classes: 2 P V (C + 4) multiply-adds a pair of points, and what the activation
+// takes; for each curve a load of a weight, and for each invocation C + 4 more that are the same for the whole workgroup.
 
 override WORKGROUP: u32;
 // Whether there are ranges; without them they are 1.
@@ -36,20 +37,20 @@ struct Parameters {
 @group(0) @binding(5) var<storage, read_write> kinks: array<f32>;
 @group(0) @binding(6) var<uniform> parameters: Parameters;
 
-// Whether all that is on moves in proportion: a ReLU out of reach of its kink, and a curve that meets one is refused.
-fn is_proportional() -> bool {
-    return SHORT && ACTIVATION == 3u;
+// Whether moves, `factor` times as large, lead a ReLU over its kink: a little more, the moves themselves are rounded.
+fn meets_kink(b: f32, x: vec2<f32>, factor: f32) -> bool {
+    return ACTIVATION == 3u && abs(b) <= max(abs(x.x), abs(x.y)) * factor * 1.00001;
 }
 
 // One of an invocation's curves.
 struct Curve {
-    unit: Series,
+    unit: Unit,
     // Where the unit's weights to the layer behind begin.
     weights: u32,
     // How far the unit moves to both sides.
     d: vec2<f32>,
     refused: bool,
-    // How the logits move; in proportion, a unit's move up does for both sides.
+    // How the logits move.
     up0: vec4<f32>,
     up1: vec4<f32>,
     up2: vec4<f32>,
@@ -63,9 +64,9 @@ struct Curve {
 fn curve_of(n: u32, j: u32, reach: f32) -> Curve {
     let unit = min(j, parameters.units - 1u);
     var curve = Curve();
-    curve.unit = series_of(pre_activations[n * parameters.units + unit]);
+    curve.unit = unit_of(pre_activations[n * parameters.units + unit]);
     curve.weights = unit * parameters.width;
-    curve.refused = is_refused(curve.unit.unit.a, vec2<f32>(reach, -reach), 1.0);
+    curve.refused = meets_kink(curve.unit.a, vec2<f32>(reach), 1.0);
     return curve;
 }
 
@@ -74,33 +75,24 @@ fn start(curve: Curve, s: f32) -> Curve {
     started.unit = curve.unit;
     started.weights = curve.weights;
     started.refused = curve.refused;
-    started.d = activation_changes(curve.unit, vec2<f32>(s, -s));
+    started.d = unit_change(curve.unit, s);
     return started;
 }
 
 // The change of unit k behind, times its weights to the logits.
-fn add(curve: Curve, k: u32, at: Series, farther: f32, c0: vec4<f32>, c1: vec4<f32>, c2: vec4<f32>, c3: vec4<f32>) -> Curve {
+fn add(curve: Curve, k: u32, at: Unit, farther: f32, c0: vec4<f32>, c1: vec4<f32>, c2: vec4<f32>, c3: vec4<f32>) -> Curve {
     var sums = curve;
-    let w = weights[curve.weights + k];
-    let x = curve.d * w;
-    sums.refused = curve.refused || is_refused(at.unit.a, x, farther);
-    if is_proportional() {
-        let on = w * at.unit.slope;
-        sums.up0 += on * c0;
-        sums.up1 += on * c1;
-        sums.up2 += on * c2;
-        sums.up3 += on * c3;
-    } else {
-        let change = activation_changes(at, x);
-        sums.up0 += change.x * c0;
-        sums.up1 += change.x * c1;
-        sums.up2 += change.x * c2;
-        sums.up3 += change.x * c3;
-        sums.down0 += change.y * c0;
-        sums.down1 += change.y * c1;
-        sums.down2 += change.y * c2;
-        sums.down3 += change.y * c3;
-    }
+    let x = curve.d * weights[curve.weights + k];
+    sums.refused = curve.refused || meets_kink(at.a, x, farther);
+    let change = unit_changes(at, x);
+    sums.up0 += change.x * c0;
+    sums.up1 += change.x * c1;
+    sums.up2 += change.x * c2;
+    sums.up3 += change.x * c3;
+    sums.down0 += change.y * c0;
+    sums.down1 += change.y * c1;
+    sums.down2 += change.y * c2;
+    sums.down3 += change.y * c3;
     return sums;
 }
 
@@ -114,25 +106,14 @@ fn store_four(row: u32, first: u32, values: vec4<f32>) {
 
 fn store(row: u32, curve: Curve) {
     let behind = row + CLASSES;
-    if is_proportional() {
-        store_four(row, 0u, curve.d.x * curve.up0);
-        store_four(row, 4u, curve.d.x * curve.up1);
-        store_four(row, 8u, curve.d.x * curve.up2);
-        store_four(row, 12u, curve.d.x * curve.up3);
-        store_four(behind, 0u, curve.d.y * curve.up0);
-        store_four(behind, 4u, curve.d.y * curve.up1);
-        store_four(behind, 8u, curve.d.y * curve.up2);
-        store_four(behind, 12u, curve.d.y * curve.up3);
-    } else {
-        store_four(row, 0u, curve.up0);
-        store_four(row, 4u, curve.up1);
-        store_four(row, 8u, curve.up2);
-        store_four(row, 12u, curve.up3);
-        store_four(behind, 0u, curve.down0);
-        store_four(behind, 4u, curve.down1);
-        store_four(behind, 8u, curve.down2);
-        store_four(behind, 12u, curve.down3);
-    }
+    store_four(row, 0u, curve.up0);
+    store_four(row, 4u, curve.up1);
+    store_four(row, 8u, curve.up2);
+    store_four(row, 12u, curve.up3);
+    store_four(behind, 0u, curve.down0);
+    store_four(behind, 4u, curve.down1);
+    store_four(behind, 8u, curve.down2);
+    store_four(behind, 12u, curve.down3);
 }
 
 // Whether the chunk has the curve of unit j of sample n.
@@ -183,8 +164,7 @@ fn main(
         fourth = curve_of(n, j + 3u * WORKGROUP, reach);
     }
     let blocks = (CLASSES + 3u) / 4u;
-    let series_at = parameters.width * blocks + sample * parameters.width;
-    let long_at = series_at + (end - begin + 1u) * parameters.width;
+    let units_at = parameters.width * blocks + sample * parameters.width;
     // The first pair is the one that reaches farthest.
     let farther = 1.0 / pair_position(0u);
     for (var pair = 0u; pair < NODES + CHECKS; pair++) {
@@ -196,12 +176,8 @@ fn main(
             fourth = start(fourth, s);
         }
         for (var k = 0u; k < parameters.width; k++) {
-            let four = tables[series_at + k];
-            var long = vec4<f32>(0.0);
-            if !SHORT {
-                long = tables[long_at + k];
-            }
-            let at = Series(Unit(four.x, long.x, long.y, four.y), four.z, four.w);
+            let four = tables[units_at + k];
+            let at = Unit(four.x, four.y, four.z, four.w);
             let c0 = tables[k * blocks];
             var c1 = vec4<f32>(0.0);
             var c2 = c1;

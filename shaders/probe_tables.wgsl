@@ -1,6 +1,5 @@
 // What probe_fused reads many times, worked out once: the weights to the logits by unit behind, filled up with zeros to whole
-// vectors, [V, BLOCKS]; then of each unit behind, sample by sample, what its moves need: pre-activation, slope, second and
-// third term of the series, [N, V]; then value and rest, [N, V].
+// vectors, [V, BLOCKS]; then each unit behind, sample by sample: pre-activation, value, rest and slope, [N, V].
 
 override WORKGROUP: u32;
 override CLASSES: u32;
@@ -38,10 +37,7 @@ fn main(
         let c = (index - k * blocks) * 4u;
         tables[index] = vec4<f32>(to_class(k, c), to_class(k, c + 1u), to_class(k, c + 2u), to_class(k, c + 3u));
     } else if index < weights + all {
-        let series = series_of(behind[parameters.begin * parameters.width + index - weights]);
-        tables[index] = vec4<f32>(series.unit.a, series.unit.slope, series.second, series.third);
-        if !SHORT {
-            tables[index + all] = vec4<f32>(series.unit.value, series.unit.rest, 0.0, 0.0);
-        }
+        let unit = unit_of(behind[parameters.begin * parameters.width + index - weights]);
+        tables[index] = vec4<f32>(unit.a, unit.value, unit.rest, unit.slope);
     }
 }

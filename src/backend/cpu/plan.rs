@@ -61,12 +61,17 @@ impl Plan {
         let mut listed: HashMap<usize, Nonzeros> = HashMap::new();
         let probes = Probes::of(ops)?;
         let mut transposed: HashMap<Span, Tensor> = HashMap::new();
+        // The first operation that no task does yet.
+        let mut next_op = 0;
         for (index, op) in ops.iter().enumerate() {
+            if index < next_op {
+                continue;
+            }
             match op {
-                _ if probes.is_part(index) => {}
-                Op::ProbeBehind(behind) => match probes.starting_at(index) {
+                Op::ProbeBehind(behind) => match probes.all_from(index) {
                     None => plan.tasks.push(Task::Op(op.clone())),
-                    Some((next, difference)) => {
+                    Some(probes) => {
+                        next_op = index + probes.ops;
                         let transposed = match transposed.get(&behind.weight.span()) {
                             Some(&transposed) => transposed,
                             None => {
@@ -76,8 +81,7 @@ impl Plan {
                                 *transposed.entry(behind.weight.span()).or_insert(to)
                             }
                         };
-                        let fused = ProbeFused { behind: *behind, next, difference, transposed };
-                        plan.tasks.push(Task::ProbeFused(Box::new(fused)));
+                        plan.tasks.push(Task::ProbeFused(Box::new(ProbeFused { probes, transposed })));
                     }
                 },
                 Op::Gather(gather) => {
@@ -198,11 +202,13 @@ impl Task {
             Self::Transpose(weight, to) => return Ok(vec![(weight.span(), false), (to.span(), true)]),
             Self::ProbeFused(op) => {
                 // The moves stay in registers: neither operation's rows are touched.
-                let (behind, difference) = (Op::from(op.behind).access()?, Op::from(op.difference).access()?);
-                let inner = [op.behind.out.span(), op.difference.moves.span(), op.behind.kinks.span()];
+                let (behind, difference) =
+                    (Op::from(op.probes.behind).access()?, Op::from(op.probes.difference).access()?);
+                let inner =
+                    [op.probes.behind.out.span(), op.probes.difference.moves.span(), op.probes.behind.kinks.span()];
                 let outer = |span: &Span| !inner.contains(span);
                 let reads = behind.reads.into_iter().chain(difference.reads).filter(outer);
-                let reads = reads.chain([op.next.span(), op.transposed.span()]).map(|span| (span, false));
+                let reads = reads.chain([op.probes.next.span(), op.transposed.span()]).map(|span| (span, false));
                 return Ok(reads.chain(op.written().into_iter().map(|span| (span, true))).collect());
             }
         };
@@ -218,7 +224,7 @@ impl Task {
         match self {
             Self::Gather(op, _) => 2 * op.inputs.len(),
             Self::Pack(weight, _) | Self::Transpose(weight, _) => weight.len(),
-            Self::ProbeFused(op) => op.behind.out.len() * (3 + op.next.columns),
+            Self::ProbeFused(op) => op.probes.behind.out.len() * (3 + op.probes.next.columns),
             // A fifth of the inputs, usually.
             Self::Forward(op, ..) | Self::Gradient(op, _) => op.shape().iter().product::<usize>() / 2,
             Self::Op(op) => match op {

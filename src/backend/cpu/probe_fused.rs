@@ -1,4 +1,4 @@
-//! [`ProbeBehind`], the product with the weights that lead to the logits and [`ProbeDifference`] in one: where one hidden
+//! `ProbeBehind`, the product with the weights that lead to the logits and `ProbeDifference` in one: where one hidden
 //! layer stands behind the probed units, a unit's moves reach the logits without ever being written to memory.
 //!
 //! Floor for `P` curves, `V` units behind and `C` classes, 16 at a time: `2 P V C` multiply-adds where moves are short (see
@@ -14,18 +14,16 @@ use super::memory::View;
 use super::simd::{Float, vectorized};
 use super::team::Worker;
 use super::unit_sums::{CLASSES, NEAR, Panels, TOGETHER, UnitSums};
+use crate::backend::fusion::ProbedBehind;
 use crate::backend::nodes::{MAX_CHECKS, Nodes};
-use crate::backend::op::{MAX_NODES, ProbeBehind, ProbeDifference};
+use crate::backend::op::MAX_NODES;
 use crate::backend::tensor::{Span, Tensor};
 use crate::network::Activation;
 
-/// The three operations that are done in one.
+/// Operations that are done in one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ProbeFused {
-    pub(super) behind: ProbeBehind,
-    /// `[V, C]`: the weights to the logits.
-    pub(super) next: Tensor,
-    pub(super) difference: ProbeDifference,
+    pub(super) probes: ProbedBehind,
     /// [`Panels`] of the weights between probed units and the layer behind.
     pub(super) transposed: Tensor,
 }
@@ -33,15 +31,16 @@ pub(super) struct ProbeFused {
 impl ProbeFused {
     /// What is written: the curves of the chunk, and neither moves nor kinks.
     pub(super) fn written(&self) -> Vec<Span> {
-        let chunk = &self.behind.chunk;
+        let chunk = &self.probes.behind.chunk;
         let part = |tensor: Tensor, first: usize| Span {
             buffer: tensor.buffer,
             start: (tensor.offset + first) * 4,
             end: (tensor.offset + first + chunk.count) * 4,
         };
         let block = chunk.pre_activations.len();
-        let orders = (0..chunk.nodes).map(|order| part(self.difference.coefficients, order * block + chunk.first));
-        orders.chain([part(self.difference.errors, chunk.first)]).collect()
+        let orders =
+            (0..chunk.nodes).map(|order| part(self.probes.difference.coefficients, order * block + chunk.first));
+        orders.chain([part(self.probes.difference.errors, chunk.first)]).collect()
     }
 }
 
@@ -64,35 +63,35 @@ pub(super) fn transpose(weight: Tensor, transposed: Tensor, view: &View<'_>, wor
 }
 
 pub(super) fn run(op: &ProbeFused, view: &View<'_>, worker: &mut Worker<'_>) {
-    let chunk = &op.behind.chunk;
-    let (len, classes, width) = (chunk.pre_activations.len(), op.next.columns, op.next.rows);
+    let chunk = &op.probes.behind.chunk;
+    let (len, classes, width) = (chunk.pre_activations.len(), op.probes.next.columns, op.probes.next.rows);
     let groups = Groups::of(chunk, worker);
     let numbers = groups.numbers();
     // SAFETY: this worker's curves, taken once.
-    let errors = unsafe { view.floats_mut(op.difference.errors, numbers.clone()) };
+    let errors = unsafe { view.floats_mut(op.probes.difference.errors, numbers.clone()) };
     let mut coefficients: [&mut [f32]; MAX_NODES] = Default::default();
     for (order, coefficients) in coefficients.iter_mut().take(chunk.nodes).enumerate() {
         let block = chunk.nodes - 1 - order;
         let range = block * len + numbers.start..block * len + numbers.end;
         // SAFETY: this worker's curves in each block, each taken once.
-        *coefficients = unsafe { view.floats_mut(op.difference.coefficients, range) };
+        *coefficients = unsafe { view.floats_mut(op.probes.difference.coefficients, range) };
     }
     let room = classes + classes * 2 * LANES + PARTS * width.next_multiple_of(LANES);
     let (rest, scratch) = worker.scratch(room + UnitSums::room(width, classes)).split_at_mut(room);
     let (gradient, rest) = rest.split_at_mut(classes);
     let (moves, series) = rest.split_at_mut(classes * 2 * LANES);
     let is_proportional = matches!(chunk.activation, Activation::Relu | Activation::Identity);
-    let sums = UnitSums::new(is_proportional, [width, classes], scratch);
+    let sums = UnitSums::new(is_proportional, [width, classes], view.floats(op.probes.next), scratch);
     let layer = Layer {
         op,
         nodes: Nodes::new(chunk.nodes),
         a: view.floats(chunk.pre_activations),
-        behind: view.floats(op.behind.behind),
+        behind: view.floats(op.probes.behind.behind),
         weights: Panels::new(view.floats(op.transposed), width),
-        next: view.floats(op.next),
+        next: view.floats(op.probes.next),
         range: chunk.range.map(|range| view.floats(range)),
-        y: view.floats(op.difference.y),
-        targets: view.words(op.difference.targets),
+        y: view.floats(op.probes.difference.y),
+        targets: view.words(op.probes.difference.targets),
     };
     let mut memory = Memory { gradient, moves, series, sums, is_proportional };
     follow(&layer, &groups, &mut memory, &mut coefficients, errors);
@@ -146,8 +145,8 @@ fn body<F: Float>(
     coefficients: &mut [&mut [f32]; MAX_NODES],
     errors: &mut [f32],
 ) {
-    let (chunk, output) = (&layer.op.behind.chunk, layer.op.difference.output);
-    let (width, classes, nodes) = (layer.op.next.rows, layer.op.next.columns, &layer.nodes);
+    let (chunk, output) = (&layer.op.probes.behind.chunk, layer.op.probes.difference.output);
+    let (width, classes, nodes) = (layer.op.probes.next.rows, layer.op.probes.next.columns, &layer.nodes);
     let is_relu = chunk.activation == Activation::Relu;
     let scale = 0.5 / chunk.pre_activations.rows as f32;
     let unmoved = Shift::new::<F>(chunk.activation, [0.0; LANES]);
@@ -191,7 +190,9 @@ fn body<F: Float>(
         }
         memory.sums.add_up::<F>(near);
         for index in 0..TOGETHER {
-            let (Some(group), Some((unit, mut d, mut farthest))) = (&pair[index], starts[index].take()) else { continue };
+            let (Some(group), Some((unit, mut d, mut farthest))) = (&pair[index], starts[index].take()) else {
+                continue;
+            };
             let (first, number, lanes) = (group.unit, group.number, group.lanes.clone());
             let mut kinked = [0.0f32; LANES];
             if is_relu {
@@ -228,7 +229,7 @@ fn body<F: Float>(
             let place = number + lanes.start - start;
             store_some(&error, lanes.clone(), &mut errors[place..]);
             for (order, coefficients) in coefficients.iter_mut().enumerate().take(nodes.count) {
-                let kept = polynomial.kept(order, &error, layer.op.difference.tolerance);
+                let kept = polynomial.kept(order, &error, layer.op.probes.difference.tolerance);
                 store_some(&kept, lanes.clone(), &mut coefficients[place..]);
             }
         }
@@ -248,7 +249,7 @@ fn farthest<F: Float>(d: &[Lanes; 2], most: &Lanes) -> f32 {
 /// Notes which of sixteen units, from `first` on, lead a ReLU behind over its kink, if they move `factor` times as far as `d`.
 #[inline(always)]
 fn note_kinks(layer: &Layer<'_>, n: usize, first: usize, d: &[Lanes; 2], factor: f32, kinked: &mut Lanes) {
-    let width = layer.op.next.rows;
+    let width = layer.op.probes.next.rows;
     let weights = layer.weights.of(first);
     for (b, weight) in layer.behind[n * width..(n + 1) * width].iter().zip(weights) {
         for lane in 0..LANES {
@@ -261,11 +262,13 @@ fn note_kinks(layer: &Layer<'_>, n: usize, first: usize, d: &[Lanes; 2], factor:
 /// Keeps what moves of the units behind need, for sample `n`.
 #[inline(always)]
 fn keep_series<F: Float>(layer: &Layer<'_>, n: usize, memory: &mut Memory<'_>) {
-    let width = layer.op.next.rows;
+    let width = layer.op.probes.next.rows;
     let row = &layer.behind[n * width..(n + 1) * width];
     for (group, series) in memory.series.chunks_exact_mut(PARTS * LANES).enumerate() {
-        let unit =
-            Units::new::<F>(layer.op.behind.chunk.activation, load(row.get(group * LANES..).unwrap_or_default()));
+        let unit = Units::new::<F>(
+            layer.op.probes.behind.chunk.activation,
+            load(row.get(group * LANES..).unwrap_or_default()),
+        );
         let kept = unit.parts().into_iter().chain(unit.series::<F>().into_iter().skip(1));
         for (to, from) in series.chunks_exact_mut(LANES).zip(kept) {
             store(&from, to);
@@ -273,14 +276,14 @@ fn keep_series<F: Float>(layer: &Layer<'_>, n: usize, memory: &mut Memory<'_>) {
     }
     let series = &*memory.series;
     let part = |k: usize, part: usize| series[(k / LANES * PARTS + part) * LANES + k % LANES];
-    memory.sums.turn_to((0..width).map(|k| [part(k, 3), part(k, 4)]), layer.next);
+    memory.sums.turn_to::<F>((0..width).map(|k| [part(k, 3), part(k, 4)]));
 }
 
 /// How the logits move when sixteen units, from `first` on, change by `d` to either side; no unit behind by more than [`SMALL`]
 /// if `small`.
 #[inline(always)]
 fn move_logits<F: Float>(layer: &Layer<'_>, first: usize, d: &[Lanes; 2], small: bool, memory: &mut Memory<'_>) {
-    let classes = layer.op.next.columns;
+    let classes = layer.op.probes.next.columns;
     let series = &*memory.series;
     for (block, moves) in memory.moves.chunks_mut(CLASSES * 2 * LANES).enumerate() {
         let weights = &layer.next[block * CLASSES..];
@@ -312,7 +315,7 @@ impl Block<'_> {
         if WHOLE {
             row = *self.weights[k * CLASSES..].first_chunk().unwrap_or(&row);
         } else {
-            row[..count].copy_from_slice(&self.weights[k * self.layer.op.next.columns..][..count]);
+            row[..count].copy_from_slice(&self.weights[k * self.layer.op.probes.next.columns..][..count]);
         }
         row
     }
@@ -322,7 +325,7 @@ impl Block<'_> {
     #[inline(always)]
     fn sums<F: Float, const SHORT: bool, const WHOLE: bool>(&self, moves: &mut [f32]) {
         let op = self.layer.op;
-        let width = op.next.rows;
+        let width = op.probes.next.rows;
         let count = moves.len() / (2 * LANES);
         let mut sums = [[[0.0f32; LANES]; 2]; CLASSES];
         for k in 0..width {
@@ -337,7 +340,7 @@ impl Block<'_> {
                     changes[side] = F::mul_lanes(&x, &F::mul_add_lanes(&x, &p, &slope));
                 }
             } else {
-                let activation = op.behind.chunk.activation;
+                let activation = op.probes.behind.chunk.activation;
                 let splat = [[part(0); LANES], [part(1); LANES], [part(2); LANES], [part(3); LANES]];
                 let unit = Units::of_parts(activation, splat);
                 for side in 0..2 {

@@ -51,52 +51,63 @@ impl<'a> Panels<'a> {
 /// The sums, for one sample and two groups at a time.
 pub(super) struct UnitSums<'a> {
     classes: usize,
+    /// `[ceil(C / CLASSES), V, LANES]`: the weights to the logits, by blocks of classes, filled up with zeros.
+    next: &'a [Lanes],
     /// 1 where moves go on in proportion, 2 elsewhere.
     orders: usize,
     /// Numbers of the units behind that count, as bits.
     places: &'a mut [f32],
     count: usize,
-    /// `[orders, ceil(C / CLASSES), V, CLASSES]`
-    terms: &'a mut [f32],
-    /// `[TOGETHER, orders, ceil(C / CLASSES) CLASSES, LANES]`
-    sums: &'a mut [f32],
+    /// `[orders, ceil(C / CLASSES), V, LANES]`
+    terms: &'a mut [Lanes],
+    /// `[TOGETHER, orders, ceil(C / CLASSES) CLASSES]`
+    sums: &'a mut [Lanes],
 }
 
 impl<'a> UnitSums<'a> {
     /// Floats of scratch.
     pub(super) fn room(width: usize, classes: usize) -> usize {
-        let all = classes.next_multiple_of(CLASSES);
-        width + 2 * all * width + TOGETHER * 2 * all * LANES
+        let blocks = classes.div_ceil(CLASSES);
+        width + (3 * blocks * width + TOGETHER * 2 * blocks * CLASSES) * LANES
     }
 
-    pub(super) fn new(is_proportional: bool, [width, classes]: [usize; 2], scratch: &'a mut [f32]) -> Self {
+    /// `next` `[V, C]` are the weights to the logits.
+    pub(super) fn new(
+        is_proportional: bool,
+        [width, classes]: [usize; 2],
+        next: &[f32],
+        scratch: &'a mut [f32],
+    ) -> Self {
         let (places, rest) = scratch.split_at_mut(width);
-        let (terms, sums) = rest.split_at_mut(2 * classes.next_multiple_of(CLASSES) * width);
-        Self { classes, orders: if is_proportional { 1 } else { 2 }, places, count: 0, terms, sums }
+        let blocks = classes.div_ceil(CLASSES);
+        let (padded, rest) = rest.as_chunks_mut().0.split_at_mut(blocks * width);
+        let (terms, sums) = rest.split_at_mut(2 * blocks * width);
+        for (k, row) in next.chunks_exact(classes).enumerate() {
+            for (block, row) in row.chunks(CLASSES).enumerate() {
+                padded[block * width + k] = load(row);
+            }
+        }
+        Self { classes, next: padded, orders: if is_proportional { 1 } else { 2 }, places, count: 0, terms, sums }
     }
 
     fn blocks(&self) -> usize {
         self.classes.div_ceil(CLASSES)
     }
 
-    /// Takes the sample whose units behind have these slopes and half second derivatives; `next` are their weights.
+    /// Takes the sample whose units behind have these slopes and half second derivatives.
     #[inline(always)]
-    pub(super) fn turn_to(&mut self, series: impl Iterator<Item = [f32; 2]>, next: &[f32]) {
-        let (classes, width) = (self.classes, self.places.len());
+    pub(super) fn turn_to<F: Float>(&mut self, series: impl Iterator<Item = [f32; 2]>) {
+        let (width, blocks) = (self.places.len(), self.blocks());
         self.count = 0;
-        for (k, (parts, row)) in series.zip(next.chunks_exact(classes)).enumerate() {
+        for (k, parts) in series.enumerate() {
             // ReLUs that are off.
             if self.orders == 1 && parts[0] == 0.0 {
                 continue;
             }
-            for (order, part) in parts.into_iter().enumerate().take(self.orders) {
-                for (block, row) in row.chunks(CLASSES).enumerate() {
-                    let at = ((order * self.blocks() + block) * width + self.count) * CLASSES;
-                    let mut terms = [0.0; CLASSES];
-                    for (term, weight) in terms.iter_mut().zip(row) {
-                        *term = part * weight;
-                    }
-                    self.terms[at..at + CLASSES].copy_from_slice(&terms);
+            for order in 0..self.orders {
+                for block in 0..blocks {
+                    self.terms[(order * blocks + block) * width + self.count] =
+                        F::mul_lanes(&[parts[order]; LANES], &self.next[block * width + k]);
                 }
             }
             self.places[self.count] = f32::from_bits(k as u32);
@@ -137,10 +148,9 @@ impl<'a> UnitSums<'a> {
         block: usize,
     ) {
         let (blocks, width, order) = (self.blocks(), self.places.len(), usize::from(SQUARED));
-        let begin = (order * blocks + block) * width * CLASSES;
-        let rows = self.terms[begin..][..self.count * CLASSES].as_chunks::<CLASSES>().0;
+        let rows = &self.terms[(order * blocks + block) * width..][..self.count];
         let places = &self.places[..self.count];
-        let all = self.sums.as_chunks_mut::<LANES>().0;
+        let all = &mut *self.sums;
         let mut keep = |first: usize, sums: &[[Lanes; GROUPS]]| {
             for (class, sums) in sums.iter().enumerate() {
                 for (group, sum) in sums.iter().enumerate() {
@@ -159,14 +169,14 @@ impl<'a> UnitSums<'a> {
     /// How the logits move, `[C, 2, LANES]`, where the units of the first or second group move by `d` to either side.
     #[inline(always)]
     pub(super) fn moves<F: Float>(&self, group: usize, d: &[Lanes; 2], moves: &mut [f32]) {
-        let stride = self.blocks() * CLASSES * LANES;
+        let stride = self.blocks() * CLASSES;
         let first = &self.sums[group * self.orders * stride..];
         for (class, moves) in moves.as_chunks_mut::<LANES>().0.chunks_exact_mut(2).enumerate() {
-            let a = load(&first[class * LANES..]);
+            let a = first[class];
             for (moves, d) in moves.iter_mut().zip(d) {
                 let mut factor = a;
                 if self.orders == 2 {
-                    factor = F::mul_add_lanes(d, &load(&first[stride + class * LANES..]), &a);
+                    factor = F::mul_add_lanes(d, &first[stride + class], &a);
                 }
                 *moves = F::mul_lanes(d, &factor);
             }
@@ -181,7 +191,7 @@ const HALF: usize = CLASSES / 2;
 #[inline(always)]
 fn tile<F: Float, const GROUPS: usize, const FIRST: usize, const COUNT: usize, const SQUARED: bool>(
     places: &[f32],
-    rows: &[[f32; CLASSES]],
+    rows: &[Lanes],
     groups: [&[Lanes]; GROUPS],
 ) -> [[Lanes; GROUPS]; COUNT] {
     let mut sums = [[[0.0f32; LANES]; GROUPS]; COUNT];

@@ -6,7 +6,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::kernel::Dispatch;
+use super::probe_sums::ProbeSums;
 use super::{DeviceClass, dispatches, probe_fused};
+use crate::backend::fusion::ProbedBehind;
 use crate::backend::op::{
     Activate, ActivationGradient, Advance, Argmax, BatchMatmul, ColumnSums, CountCorrect, CrossEntropy, CurveFeatures,
     DirectionalGradient, Directions, Fill, Formula, Gather, LossDifferences, LossGradient, MAX_NODES, Matmul, Mean,
@@ -45,11 +47,14 @@ pub fn shader_catalogue() -> Vec<ShaderVariant> {
         for class in [DeviceClass::Gpu, DeviceClass::Software] {
             dispatches(&op, class).into_iter().for_each(&mut add);
         }
-        if let Op::ProbeBehind(op) = op {
-            // What is done together with the product behind it.
+    }
+    // What is done together, by numbers of classes on either side of the limits.
+    for (activation, output) in deep_networks() {
+        for chunk in chunks(activation) {
             for (classes, class) in [(2, DeviceClass::Gpu), (10, DeviceClass::Gpu), (13, DeviceClass::Software)] {
-                let (next, moves) = (tensor(op.behind.columns, classes), tensor(op.chunk.rows(), classes));
-                probe_fused::dispatches(&op, next, moves, class).into_iter().for_each(&mut add);
+                let probes = probed_behind(chunk, output, classes);
+                ProbeSums(probes).dispatches(class).into_iter().for_each(&mut add);
+                probe_fused::dispatches(&probes, class).into_iter().for_each(&mut add);
             }
         }
     }
@@ -149,11 +154,8 @@ fn every_operation() -> Vec<Op> {
     }
     for output in OUTPUTS {
         ops.extend(probes(Activation::Identity, output, None));
-        ops.extend(deep_probes(Activation::Sigmoid, output));
     }
-    for activation in Activation::ALL {
-        ops.extend(deep_probes(activation, OUTPUTS[0]));
-    }
+    ops.extend(deep_networks().flat_map(|(activation, output)| deep_probes(activation, output)));
     ops.extend(directional());
     ops.extend(formulas());
     ops
@@ -197,6 +199,12 @@ fn directional() -> Vec<Op> {
     ops
 }
 
+/// Every activation, and every loss.
+fn deep_networks() -> impl Iterator<Item = (Activation, OutputLoss)> {
+    let losses = OUTPUTS.into_iter().map(|output| (Activation::Sigmoid, output));
+    losses.chain(Activation::ALL.into_iter().map(|activation| (activation, OUTPUTS[0])))
+}
+
 /// Every operation of the numerical gradient of such a layer.
 fn probes(activation: Activation, output: OutputLoss, next: Option<Tensor>) -> Vec<Op> {
     let (samples, units, inputs) = (3, if next.is_some() { 2 } else { 10 }, 784);
@@ -232,28 +240,42 @@ fn probes(activation: Activation, output: OutputLoss, next: Option<Tensor>) -> V
     ops
 }
 
-/// Every operation that follows probes through hidden layers.
-fn deep_probes(activation: Activation, output: OutputLoss) -> Vec<Op> {
-    let (samples, units, width, classes) = (3, 2, 5, 10);
-    let mut ops = Vec::new();
+/// Curves of units with hidden layers behind them, at every number of points.
+fn chunks(activation: Activation) -> Vec<ProbeChunk> {
+    let (samples, units) = (3, 2);
+    let mut chunks = Vec::new();
     for nodes in 1..=MAX_NODES {
         for (range, step_size) in
             [(None, 1e-4), (None, 0.01), (Some(tensor(samples, 1)), 1e-4), (Some(tensor(samples, 1)), 0.01)]
         {
             let pre_activations = tensor(samples, units);
-            let chunk =
-                ProbeChunk { activation, pre_activations, range, step_size, nodes, first: 0, count: samples * units };
-            let (behind, kinks) = (tensor(samples, width), tensor(chunk.count, 1));
-            let x = tensor(chunk.rows(), width);
-            ops.push(ProbeBehind { chunk, weight: tensor(units, width), behind, out: x, kinks }.into());
-            ops.push(ProbeThrough { chunk, behind, x, kinks }.into());
-            let (moves, y, targets) = (tensor(chunk.rows(), classes), tensor(samples, classes), words(samples));
-            let (coefficients, errors) = (tensor(nodes * samples, units), tensor(samples, units));
-            let tolerance = 1e-6;
-            ops.push(
-                ProbeDifference { chunk, moves, kinks, y, targets, output, tolerance, coefficients, errors }.into(),
-            );
+            let count = samples * units;
+            chunks.push(ProbeChunk { activation, pre_activations, range, step_size, nodes, first: 0, count });
         }
     }
-    ops
+    chunks
+}
+
+/// Operations that follow such curves to the logits, with one hidden layer between.
+fn probed_behind(chunk: ProbeChunk, output: OutputLoss, classes: usize) -> ProbedBehind {
+    let (width, [samples, units]) = (5, [chunk.pre_activations.rows, chunk.pre_activations.columns]);
+    let (kinks, out, moves) = (tensor(chunk.count, 1), tensor(chunk.rows(), width), tensor(chunk.rows(), classes));
+    let (y, targets, tolerance) = (tensor(samples, classes), words(samples), 1e-6);
+    let (coefficients, errors) = (tensor(chunk.nodes * samples, units), tensor(samples, units));
+    ProbedBehind {
+        behind: ProbeBehind { chunk, weight: tensor(units, width), behind: tensor(samples, width), out, kinks },
+        next: tensor(width, classes),
+        difference: ProbeDifference { chunk, moves, kinks, y, targets, output, tolerance, coefficients, errors },
+        ops: 3,
+    }
+}
+
+/// Every operation that follows probes through hidden layers.
+fn deep_probes(activation: Activation, output: OutputLoss) -> Vec<Op> {
+    let follow = |chunk: ProbeChunk| {
+        let ProbedBehind { behind, difference, .. } = probed_behind(chunk, output, 10);
+        let through = ProbeThrough { chunk, behind: behind.behind, x: behind.out, kinks: behind.kinks };
+        [behind.into(), through.into(), difference.into()]
+    };
+    chunks(activation).into_iter().flat_map(follow).collect()
 }

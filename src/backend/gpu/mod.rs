@@ -50,7 +50,7 @@ mod softmax;
 mod sum_of_squares;
 mod update;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use self::buffers::Buffers;
 use self::context::Context;
@@ -145,8 +145,8 @@ impl Backend for GpuBackend {
     fn prepare(&mut self, recording: &Recording) -> Result<ProgramId> {
         let mut all = Vec::new();
         let fused = Probes::of(recording.ops())?;
-        // What an operation before them does as well.
-        let mut in_one = HashSet::new();
+        // The first operation that is not done yet.
+        let mut next = 0;
         for (index, (op, access)) in recording.ops().iter().zip(recording.accesses()).enumerate() {
             let access = access?;
             for &span in access.reads.iter().chain(&access.writes) {
@@ -156,24 +156,21 @@ impl Backend for GpuBackend {
                 let (most, needed) = (trips::MOST as u64, trips::trips(op) as u64);
                 self.context.within("the loop trips of an invocation", most, needed, op.name())?;
             }
-            if access.writes.iter().any(|span| span.start < span.end) {
-                let class = self.context.tiles.class_of(op);
-                match (&op, fused.starting_at(index)) {
-                    (Op::ProbeBehind(behind), Some((next, difference))) => {
-                        let sums = ProbeSums { behind, next, difference: &difference };
-                        if sums.is_possible(|tensor| self.buffers.floats_from(tensor)) {
-                            all.extend(sums.dispatches(class));
-                            in_one.extend([index + 1, index + 2]);
-                        } else if probe_fused::is_possible(behind, next) {
-                            all.extend(probe_fused::dispatches(behind, next, difference.moves, class));
-                            in_one.insert(index + 1);
-                        } else {
-                            all.extend(dispatches(op, class));
-                        }
-                    }
-                    _ if in_one.contains(&index) => {}
-                    _ => all.extend(dispatches(op, class)),
-                }
+            if index < next || access.writes.iter().all(|span| span.start == span.end) {
+                continue;
+            }
+            let class = self.context.tiles.class_of(op);
+            if let Some(sums) = self.probe_sums(&fused, index) {
+                all.extend(sums.dispatches(class));
+                next = index + sums.0.ops;
+            } else if let Some(probes) = fused.starting_at(index)
+                && probe_fused::is_possible(&probes.behind, probes.next)
+            {
+                all.extend(probe_fused::dispatches(&probes, class));
+                // All but the last.
+                next = index + probes.ops - 1;
+            } else {
+                all.extend(dispatches(op, class));
             }
         }
         let program = Program::new(&self.context, &self.buffers, &mut self.pipelines, &all)?;
@@ -200,6 +197,17 @@ impl Backend for GpuBackend {
         self.context.wait(None, || "waiting for the device".into())?;
         self.ahead.clear();
         Ok(())
+    }
+}
+
+impl GpuBackend {
+    /// What can be done in one from operation `index` on, by sums: of all curves that follow, else of a chunk.
+    fn probe_sums(&self, probes: &Probes, index: usize) -> Option<ProbeSums> {
+        [probes.all_from(index), probes.starting_at(index)]
+            .into_iter()
+            .flatten()
+            .map(ProbeSums)
+            .find(|sums| sums.is_possible(|tensor| self.buffers.floats_from(tensor)))
     }
 }
 

@@ -1,8 +1,9 @@
 //! How the logits move where one hidden layer lies between: two operations in one, and the tables that it reads. See
 //! `shaders/probe_fused.wgsl` and `shaders/probe_tables.wgsl`.
 
-use super::kernel::{Binding, DeviceClass, Dispatch, WORKGROUP, chunk_constants, folded, shader};
+use super::kernel::{Binding, DeviceClass, Dispatch, WORKGROUP, activation_code, folded, node_constants, shader};
 use super::trips;
+use crate::backend::fusion::ProbedBehind;
 use crate::backend::op::ProbeBehind;
 use crate::backend::tensor::Tensor;
 
@@ -17,10 +18,10 @@ pub(super) fn is_possible(op: &ProbeBehind, next: Tensor) -> bool {
         && 4 * table_rows(op, next) * next.rows <= op.out.len()
 }
 
-/// Vectors of four for each unit behind: weights, and two for each sample.
+/// Vectors of four for each unit behind: weights, and one for each sample.
 fn table_rows(op: &ProbeBehind, next: Tensor) -> usize {
     let (begin, end) = samples(op);
-    next.columns.div_ceil(4) + 2 * (end - begin)
+    next.columns.div_ceil(4) + (end - begin)
 }
 
 /// The first sample of the chunk, and the one behind the last.
@@ -30,7 +31,8 @@ fn samples(op: &ProbeBehind) -> (usize, usize) {
 }
 
 /// Moves of the logits go to `moves` `[rows, C]`, and kinks where the operation says.
-pub(super) fn dispatches(op: &ProbeBehind, next: Tensor, moves: Tensor, class: DeviceClass) -> [Dispatch; 2] {
+pub(super) fn dispatches(probes: &ProbedBehind, class: DeviceClass) -> [Dispatch; 2] {
+    let (op, next, moves) = (&probes.behind, probes.next, probes.difference.moves);
     // A software driver's vector: smaller layers leave less of it idle. It has no registers for the sums of two curves, let
     // alone of four; what counts there is the loads, which the curves share.
     let (lanes, curves) = match class {
@@ -41,12 +43,12 @@ pub(super) fn dispatches(op: &ProbeBehind, next: Tensor, moves: Tensor, class: D
     let units = chunk.pre_activations.columns;
     let (begin, end) = samples(op);
     let classes = ("CLASSES", next.columns as f64);
-    let (mut constants, tables) = chunk_constants(chunk);
-    let shared: Vec<_> = constants.iter().filter(|(name, _)| !matches!(*name, "NODES" | "CHECKS")).copied().collect();
-    constants.retain(|(name, _)| *name != "WORKGROUP");
+    let (nodes, tables) = node_constants(chunk.nodes);
+    let activation = ("ACTIVATION", activation_code(chunk.activation));
     let flag = |is: bool| f64::from(u8::from(is));
     let ranged = ("RANGED", flag(chunk.range.is_some()));
-    constants.extend([("WORKGROUP", lanes as f64), ranged, classes, ("FOUR", flag(curves == 4))]);
+    let mut constants = vec![("WORKGROUP", lanes as f64), activation, ranged, classes, ("FOUR", flag(curves == 4))];
+    constants.extend(nodes);
     // A part of one sample needs no workgroups for the rest of it.
     let (before, behind_last) = match end - begin {
         1 => (chunk.first % units, chunk.first % units + chunk.count),
@@ -56,15 +58,15 @@ pub(super) fn dispatches(op: &ProbeBehind, next: Tensor, moves: Tensor, class: D
     let words = [chunk.count, chunk.first, units, width, strips, before, 0].map(|word| word as u32);
     let prepare = Dispatch {
         name: "probe_tables",
-        source: shader!("probe_tables", "grid", "numerics", "activations", "units", "behind"),
-        constants: shared.into_iter().chain([classes]).collect(),
+        source: shader!("probe_tables", "grid", "numerics", "activations", "units"),
+        constants: vec![("WORKGROUP", WORKGROUP.into()), activation, classes],
         bindings: vec![Binding::Read(op.behind.span()), Binding::Read(next.span()), Binding::Write(op.out.span())],
         parameters: [width, begin, end - begin, 0].map(|word| word as u32).to_vec(),
         workgroups: folded((table_rows(op, next) * width).div_ceil(WORKGROUP as usize)),
     };
     let follow = Dispatch {
         name: "probe_fused",
-        source: shader!("probe_fused", "grid", "numerics", "activations", "units", "curve_nodes", "behind"),
+        source: shader!("probe_fused", "grid", "numerics", "activations", "units", "curve_nodes"),
         constants,
         bindings: vec![
             Binding::Read(chunk.pre_activations.span()),

@@ -1,22 +1,17 @@
-//! Curves of units with one hidden layer before the logits, where steps are short: three operations in one, whose work is
-//! matrix products. See `shaders/probe_terms.wgsl` and `shaders/probe_sums.wgsl`.
+//! Curves of units with one hidden layer before the logits, where steps are short: operations in one, whose work is matrix
+//! products. See `shaders/probe_terms.wgsl` and `shaders/probe_sums.wgsl`.
 
 use super::kernel::{
     Binding, DeviceClass, Dispatch, WORKGROUP, activation_code, folded, is_short, node_constants, output_code, shader,
 };
 use super::{matmul, trips};
-use crate::backend::op::{Matmul, ProbeBehind, ProbeDifference};
+use crate::backend::fusion::ProbedBehind;
+use crate::backend::op::Matmul;
 use crate::backend::tensor::{Span, Tensor};
 use crate::network::{ALIGNMENT, Activation};
 
-/// Three operations in one.
-#[derive(Clone, Copy)]
-pub(super) struct ProbeSums<'a> {
-    pub(super) behind: &'a ProbeBehind,
-    /// `[V, C]`: the weights to the logits.
-    pub(super) next: Tensor,
-    pub(super) difference: &'a ProbeDifference,
-}
+/// Operations that are done in one.
+pub(super) struct ProbeSums(pub(super) ProbedBehind);
 
 /// Where the parts of both buffers begin, in floats.
 struct Places {
@@ -45,13 +40,13 @@ fn aligned(len: usize) -> usize {
     len.next_multiple_of(ALIGNMENT)
 }
 
-impl ProbeSums<'_> {
+impl ProbeSums {
     fn is_proportional(&self) -> bool {
-        matches!(self.behind.chunk.activation, Activation::Relu | Activation::Identity)
+        matches!(self.0.behind.chunk.activation, Activation::Relu | Activation::Identity)
     }
 
     fn places(&self) -> Places {
-        let (chunk, width, classes) = (&self.behind.chunk, self.next.rows, self.next.columns);
+        let (chunk, width, classes) = (&self.0.behind.chunk, self.0.next.rows, self.0.next.columns);
         let all = chunk.pre_activations.columns;
         let (begin, end) = (chunk.first / all, (chunk.first + chunk.count).div_ceil(all));
         let samples = end - begin;
@@ -71,20 +66,32 @@ impl ProbeSums<'_> {
         let squared = aligned(sums);
         let sums_len = squared + bends * sums;
         Places {
-            before, units, begin, samples, second, third, squares, distances, largest, cubes, terms_len, squared, sums_len
+            before,
+            units,
+            begin,
+            samples,
+            second,
+            third,
+            squares,
+            distances,
+            largest,
+            cubes,
+            terms_len,
+            squared,
+            sums_len,
         }
     }
 
     /// Whether the kernels can do this: in the room that the moves of both layers would have taken, of which `floats` tells how
     /// many there are behind a tensor's start.
     pub(super) fn is_possible(&self, floats: impl Fn(Tensor) -> usize) -> bool {
-        let (places, width) = (self.places(), self.next.rows);
+        let (places, width) = (self.places(), self.0.next.rows);
         let begins_aligned = (places.before * width).is_multiple_of(ALIGNMENT);
-        is_short(&self.behind.chunk)
+        is_short(&self.0.behind.chunk)
             && begins_aligned
-            && places.terms_len <= floats(self.behind.out)
-            && places.sums_len <= floats(self.difference.moves)
-            && width * (self.next.columns + 1) < trips::MOST / 2
+            && places.terms_len <= floats(self.0.behind.out)
+            && places.sums_len <= floats(self.0.difference.moves)
+            && width * (self.0.next.columns + 1) < trips::MOST / 2
     }
 
     /// Writes curves and errors, as the third operation says.
@@ -97,7 +104,7 @@ impl ProbeSums<'_> {
     }
 
     fn terms(&self, places: &Places) -> Dispatch {
-        let (chunk, width, classes) = (&self.behind.chunk, self.next.rows, self.next.columns);
+        let (chunk, width, classes) = (&self.0.behind.chunk, self.0.next.rows, self.0.next.columns);
         let Places { units, begin, samples, .. } = *places;
         let last = match chunk.activation {
             Activation::Identity => 0,
@@ -117,11 +124,11 @@ impl ProbeSums<'_> {
                 ("PROPORTIONAL", f64::from(u8::from(self.is_proportional()))),
             ],
             bindings: vec![
-                Binding::Read(self.behind.behind.span()),
-                Binding::Read(self.next.span()),
+                Binding::Read(self.0.behind.behind.span()),
+                Binding::Read(self.0.next.span()),
                 Binding::Read(self.weights(places).span()),
-                Binding::Read(chunk.range.unwrap_or(self.next).span()),
-                Binding::Write(whole(self.behind.out, places.terms_len)),
+                Binding::Read(chunk.range.unwrap_or(self.0.next).span()),
+                Binding::Write(whole(self.0.behind.out, places.terms_len)),
             ],
             parameters: words
                 .into_iter()
@@ -135,13 +142,13 @@ impl ProbeSums<'_> {
 
     /// `[U, V]`: the weights of the chunk's units to the layer behind.
     fn weights(&self, places: &Places) -> Tensor {
-        let weight = self.behind.weight;
+        let weight = self.0.behind.weight;
         Tensor { offset: weight.offset + places.before * weight.columns, rows: places.units, ..weight }
     }
 
     /// The sums over the units behind, `[S C, U]` each.
     fn products(&self, places: &Places) -> Vec<Matmul> {
-        let (width, classes) = (self.next.rows, self.next.columns);
+        let (width, classes) = (self.0.next.rows, self.0.next.columns);
         let part = |of: Tensor, at: usize, rows: usize, columns: usize| Tensor {
             buffer: of.buffer,
             offset: of.offset + at,
@@ -150,23 +157,23 @@ impl ProbeSums<'_> {
         };
         let rows = places.samples * classes;
         let product = |terms: usize, b: Tensor, out: usize| Matmul {
-            a: part(self.behind.out, terms, rows, width),
+            a: part(self.0.behind.out, terms, rows, width),
             transpose_a: false,
             b,
             transpose_b: true,
             bias: None,
-            out: part(self.difference.moves, out, rows, places.units),
+            out: part(self.0.difference.moves, out, rows, places.units),
         };
         let first = product(0, self.weights(places), 0);
         if self.is_proportional() {
             return vec![first];
         }
-        let squares = part(self.behind.out, places.squares, places.units, width);
+        let squares = part(self.0.behind.out, places.squares, places.units, width);
         vec![first, product(places.second, squares, places.squared)]
     }
 
     fn curves(&self, places: &Places) -> Dispatch {
-        let (chunk, op) = (&self.behind.chunk, self.difference);
+        let (chunk, op) = (&self.0.behind.chunk, &self.0.difference);
         let (output, epsilon) = output_code(op.output);
         let (nodes, tables) = node_constants(chunk.nodes);
         let curves = chunk.pre_activations.len();
@@ -177,7 +184,8 @@ impl ProbeSums<'_> {
             ("PROPORTIONAL", f64::from(u8::from(self.is_proportional()))),
         ];
         constants.extend(nodes);
-        let counts = [chunk.count, chunk.first, curves, chunk.pre_activations.columns, self.next.columns, self.next.rows];
+        let counts =
+            [chunk.count, chunk.first, curves, chunk.pre_activations.columns, self.0.next.columns, self.0.next.rows];
         let chosen = [places.samples, places.begin, places.units, places.before];
         let parts = [places.third, places.distances, places.largest, places.cubes, places.squared, 0];
         let numbers = [epsilon, 0.5 / chunk.pre_activations.rows as f32, op.tolerance, 0.0];
@@ -197,7 +205,7 @@ impl ProbeSums<'_> {
             bindings: vec![
                 Binding::Read(chunk.pre_activations.span()),
                 Binding::Read(whole(op.moves, places.sums_len)),
-                Binding::Write(whole(self.behind.out, places.terms_len)),
+                Binding::Write(whole(self.0.behind.out, places.terms_len)),
                 Binding::Read(self.weights(places).span()),
                 Binding::Read(op.y.span()),
                 Binding::Read(op.targets.span()),
