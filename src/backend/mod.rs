@@ -73,11 +73,11 @@ pub trait Backend {
     /// When the range is not in the buffer, or the device fails.
     fn begin_read(&mut self, span: Span) -> Result<ReadId>;
 
-    /// Waits for a read-back and returns its bytes.
+    /// Waits for a read-back and returns its words.
     ///
     /// # Errors
     /// When the device fails.
-    fn finish_read(&mut self, read: ReadId) -> Result<Vec<u8>>;
+    fn finish_read(&mut self, read: ReadId) -> Result<Vec<u32>>;
 
     /// Checks a recording against this device's limits and buffers, and makes it ready to run.
     ///
@@ -188,7 +188,7 @@ impl dyn Backend + '_ {
     /// As [`Backend::finish_read`].
     pub fn read_tensor(&mut self, tensor: Tensor) -> Result<Vec<f32>> {
         let read = self.begin_read(tensor.span())?;
-        Ok(bytemuck::pod_collect_to_vec(&self.finish_read(read)?))
+        Ok(bytemuck::cast_vec(self.finish_read(read)?))
     }
 
     /// Reads all the words, and waits for them.
@@ -197,7 +197,7 @@ impl dyn Backend + '_ {
     /// As [`Backend::finish_read`].
     pub fn read_words(&mut self, words: Words) -> Result<Vec<u32>> {
         let read = self.begin_read(words.span())?;
-        Ok(bytemuck::pod_collect_to_vec(&self.finish_read(read)?))
+        self.finish_read(read)
     }
 
     /// Prepares, runs once and discards a recording.

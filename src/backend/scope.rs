@@ -50,7 +50,7 @@ impl Backend for Scope<'_> {
         self.backend.begin_read(span)
     }
 
-    fn finish_read(&mut self, read: ReadId) -> Result<Vec<u8>> {
+    fn finish_read(&mut self, read: ReadId) -> Result<Vec<u32>> {
         self.backend.finish_read(read)
     }
 

@@ -163,7 +163,7 @@ impl Test<'_> {
         let reads: Vec<_> =
             self.cases.iter().map(|case| self.backend.begin_read(case.out.span())).collect::<Result<_>>()?;
         for (case, read) in self.cases.iter().zip(reads) {
-            let results: Vec<f32> = bytemuck::pod_collect_to_vec(&self.backend.finish_read(read)?);
+            let results: Vec<f32> = bytemuck::cast_vec(self.backend.finish_read(read)?);
             for (&got, &expected) in results.iter().zip(&case.expected) {
                 let close = (got - expected).abs() <= TOLERANCE * expected.abs().max(1.0);
                 if !close {

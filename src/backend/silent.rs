@@ -37,7 +37,7 @@ impl Backend for Silent {
         self.inner.begin_read(span)
     }
 
-    fn finish_read(&mut self, read: ReadId) -> Result<Vec<u8>> {
+    fn finish_read(&mut self, read: ReadId) -> Result<Vec<u32>> {
         let bytes = self.inner.finish_read(read)?;
         Ok(if self.zeros { vec![0; bytes.len()] } else { bytes })
     }

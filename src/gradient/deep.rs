@@ -40,6 +40,19 @@ pub(super) struct Surroundings<'a> {
     pub(super) gradient: Tensor,
 }
 
+/// The parameters of a network, read when somebody asks for them first.
+#[derive(Debug, Default)]
+pub(super) struct Parameters(Option<Vec<f32>>);
+
+impl Parameters {
+    fn read(&mut self, backend: &mut dyn Backend, around: &Surroundings<'_>) -> Result<&[f32]> {
+        if self.0.is_none() {
+            self.0 = Some(backend.read_tensor(around.network.parameters)?);
+        }
+        Ok(self.0.as_deref().unwrap_or_default())
+    }
+}
+
 /// One layer, and what its probing works with.
 #[derive(Debug)]
 pub(super) struct DeepProbe {
@@ -273,7 +286,7 @@ impl DeepProbe {
         &mut self,
         backend: &mut dyn Backend,
         around: &Surroundings<'_>,
-        parameters: &[f32],
+        parameters: &mut Parameters,
     ) -> Result<()> {
         let curves = self.samples * self.units;
         self.counted.curves += if self.options.probes == Probes::Each { 0 } else { curves as u64 };
@@ -295,7 +308,7 @@ impl DeepProbe {
             Probes::Auto => self.evaluations += measured(nodes),
         }
         if nodes == 1 {
-            let bound = *bound.insert(self.bound(&around.network.architecture, around, parameters));
+            let bound = *bound.insert(self.bound(backend, around)?);
             if bound <= f64::from(TOLERANCE) {
                 self.counted.largest_check_error = self.counted.largest_check_error.max(bound);
             } else {
@@ -310,8 +323,11 @@ impl DeepProbe {
             let listed: u64 = counts.iter().map(|&count| u64::from(count)).sum();
             let kinked = around.network.architecture.activation == Activation::Relu;
             if listed > 0 && nodes > 1 && !kinked && trust == Trust::Checked {
-                let bound = *bound.get_or_insert_with(|| self.bound(&around.network.architecture, around, parameters));
-                trust = Trust::of(bound, nodes);
+                let known = match bound {
+                    Some(bound) => bound,
+                    None => *bound.insert(self.bound(backend, around)?),
+                };
+                trust = Trust::of(known, nodes);
                 if trust == Trust::Proven {
                     self.evaluations += measured(nodes);
                     self.run_again(backend, around, (nodes, trust))?;
@@ -369,7 +385,7 @@ impl DeepProbe {
         &mut self,
         backend: &mut dyn Backend,
         around: &Surroundings<'_>,
-        parameters: &[f32],
+        parameters: &mut Parameters,
         listed: &[Vec<usize>],
     ) -> Result<()> {
         let probes = add_probed(backend, around, parameters, (self.layer, listed), &self.options)?;
@@ -384,22 +400,23 @@ impl DeepProbe {
     /// pre-activations, and second and third ones of at most `r2 g` and `r3 g`, an activation whose own second and third
     /// derivatives are at most `m2` and `m3` times its first makes of them
     /// `r2 + m2 g` and `r3 + 3 m2 g r2 + m3 g^2`; a weight changes `g` alone. The softmax is a last one of these.
-    fn bound(&self, architecture: &Architecture, around: &Surroundings<'_>, parameters: &[f32]) -> f64 {
+    fn bound(&self, backend: &mut dyn Backend, around: &Surroundings<'_>) -> Result<f64> {
+        let architecture = &around.network.architecture;
         let Some([slope, m2, m3]) = derivative_bounds(architecture.activation).filter(|_| self.bounded) else {
-            return f64::INFINITY;
+            return Ok(f64::INFINITY);
         };
-        let layers = around.network.layout.layers();
-        let weight = |index: usize| &parameters[layers[index].weight.range()];
         let (mut r2, mut r3) = (m2, m3);
-        let mut g = slope * weight(self.layer + 1).iter().fold(0.0f32, |most, w| most.max(w.abs())) as f64;
+        let first = backend.read_tensor(around.network.weight(self.layer + 1))?;
+        let mut g = slope * first.iter().fold(0.0f32, |most, w| most.max(w.abs())) as f64;
         for index in self.layer + 1..architecture.layers() - 1 {
             (r2, r3) = (r2 + m2 * g, r3 + 3.0 * m2 * g * r2 + m3 * g * g);
-            g *= slope * largest_column(weight(index + 1), layers[index + 1].weight.columns);
+            let weight = around.network.weight(index + 1);
+            g *= slope * largest_column(&backend.read_tensor(weight)?, weight.columns);
         }
         let spread = if architecture.output == OutputLoss::SumOfSquares { 0.0 } else { 2.0 * g };
         let reach = f64::from(self.options.step_size);
         // A parabola has no third derivative, but its slope changes along with the outputs' second ones.
-        reach * reach / 6.0 * (spread * spread + 3.0 * r2 * 2.0 * g + r3)
+        Ok(reach * reach / 6.0 * (spread * spread + 3.0 * r2 * 2.0 * g + r3))
     }
 
     /// What all runs so far have counted, and the loss evaluations made but for the batches' own.
@@ -425,7 +442,7 @@ pub(super) fn listed_samples(list: &[u32], counts: &[u32], samples: usize) -> Ve
 pub(super) fn add_probed(
     backend: &mut dyn Backend,
     around: &Surroundings<'_>,
-    parameters: &[f32],
+    parameters: &mut Parameters,
     (layer, listed): (usize, &[Vec<usize>]),
     options: &GradientOptions,
 ) -> Result<u64> {
@@ -434,7 +451,7 @@ pub(super) fn add_probed(
     let problem = exact::Problem {
         architecture: &around.network.architecture,
         layers: around.network.layout.layers(),
-        parameters,
+        parameters: parameters.read(backend, around)?,
         inputs: &inputs,
         targets: &targets,
     };
@@ -442,13 +459,15 @@ pub(super) fn add_probed(
     let found = exact::contribution(&problem, layer, listed, options.step_size, one_sided);
     let place = &around.network.layout.layers()[layer];
     let (weight, bias) = (view(around.gradient, &place.weight), view(around.gradient, &place.bias));
-    for (tensor, contribution) in [(weight, &found.weight), (bias, &found.bias)] {
-        let mut values = backend.read_tensor(tensor)?;
-        for (value, contribution) in values.iter_mut().zip(contribution) {
-            *value = (f64::from(*value) + contribution) as f32;
-        }
-        backend.write_tensor(tensor, &values)?;
+    let mut weights = backend.read_tensor(weight)?;
+    let mut biases = backend.read_tensor(bias)?;
+    let add = |value: &mut f32, more: f64| *value = (f64::from(*value) + more) as f32;
+    for (j, column, more) in found.units {
+        weights[j..].iter_mut().step_by(weight.columns).zip(column).for_each(|(value, more)| add(value, more));
+        add(&mut biases[j], more);
     }
+    backend.write_tensor(weight, &weights)?;
+    backend.write_tensor(bias, &biases)?;
     Ok(found.probes)
 }
 

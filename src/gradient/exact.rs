@@ -40,10 +40,8 @@ impl Problem<'_> {
 
 /// The part of a layer's gradient that some curves contribute.
 pub(super) struct Contribution {
-    /// `[I, U]`
-    pub(super) weight: Vec<f64>,
-    /// `[U]`
-    pub(super) bias: Vec<f64>,
+    /// By units, those alone that have such curves: to the weights from all inputs, and to the bias.
+    pub(super) units: Vec<(usize, Vec<f64>, f64)>,
     /// Probes made: of one sample by one parameter value each.
     pub(super) probes: u64,
 }
@@ -58,7 +56,7 @@ pub(super) fn contribution(
     step_size: f32,
     one_sided: bool,
 ) -> Contribution {
-    let (inputs, units) = (problem.layers[layer].weight.rows, listed.len());
+    let inputs = problem.layers[layer].weight.rows;
     let mut wanted = vec![false; problem.targets.len()];
     listed.iter().flatten().for_each(|&n| wanted[n] = true);
     let samples: Vec<usize> = (0..wanted.len()).filter(|&n| wanted[n]).collect();
@@ -67,7 +65,7 @@ pub(super) fn contribution(
     for (n, state) in samples.into_iter().zip(computed) {
         states[n] = Some(state);
     }
-    let numbers: Vec<usize> = (0..units).filter(|&j| !listed[j].is_empty()).collect();
+    let numbers: Vec<usize> = (0..listed.len()).filter(|&j| !listed[j].is_empty()).collect();
     let probe = Probe { problem, layer, h: f64::from(step_size), one_sided };
     let columns = in_parallel(&numbers, |&j| {
         let (mut column, mut bias, mut probes) = (vec![0.0; inputs], 0.0, 0);
@@ -84,13 +82,9 @@ pub(super) fn contribution(
         }
         (column, bias, probes)
     });
-    let mut sum = Contribution { weight: vec![0.0; inputs * units], bias: vec![0.0; units], probes: 0 };
-    for (j, (column, bias, probes)) in numbers.into_iter().zip(columns) {
-        column.into_iter().enumerate().for_each(|(i, value)| sum.weight[i * units + j] = value);
-        sum.bias[j] = bias;
-        sum.probes += probes;
-    }
-    sum
+    let probes = columns.iter().map(|(_, _, probes)| probes).sum();
+    let units = numbers.into_iter().zip(columns).map(|(j, (column, bias, _))| (j, column, bias)).collect();
+    Contribution { units, probes }
 }
 
 /// One sample of the unperturbed network.

@@ -11,7 +11,7 @@
 //!   product. Whether the polynomial is good enough is checked for every curve; where it is not (a kink of a ReLU,
 //!   a large `h`), each parameter is probed on its own.
 
-use super::deep::{DeepProbe, Surroundings, add_probed, listed_samples};
+use super::deep::{DeepProbe, Parameters, Surroundings, add_probed, listed_samples};
 use super::forward::{Batch, Forward, NetworkTensors, view};
 use super::{Difference, GradientOptions, ProbeReport, Probes};
 use crate::Result;
@@ -211,17 +211,17 @@ impl Numerical {
 
     /// After each run of the recording: makes good what the checks of deep layers refuse.
     pub(super) fn refine(&mut self, backend: &mut dyn Backend, around: &Surroundings<'_>) -> Result<()> {
-        let parameters = backend.read_tensor(around.network.parameters)?;
+        let mut parameters = Parameters::default();
         for (index, layer) in self.layers.iter_mut().enumerate() {
             match layer {
-                Layer::Deep(deep) => deep.refine(backend, around, &parameters)?,
+                Layer::Deep(deep) => deep.refine(backend, around, &mut parameters)?,
                 Layer::Near(near) => {
                     let Some(single) = near.single.as_mut().filter(|single| single.on_host) else { continue };
                     let counts = backend.read_words(single.counts)?;
                     if counts.iter().any(|&count| count > 0) {
                         let listed = listed_samples(&backend.read_words(single.list)?, &counts, self.samples);
                         single.host_probes +=
-                            add_probed(backend, around, &parameters, (index, &listed), &self.options)?;
+                            add_probed(backend, around, &mut parameters, (index, &listed), &self.options)?;
                     }
                 }
             }

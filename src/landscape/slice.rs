@@ -217,7 +217,7 @@ impl Slice {
             backend.run(self.program, 1)?;
             let losses = backend.begin_read(self.losses.span())?;
             let predictions = backend.read_words(self.predictions)?;
-            let losses: Vec<f32> = bytemuck::pod_collect_to_vec(&backend.finish_read(losses)?);
+            let losses: Vec<f32> = bytemuck::cast_vec(backend.finish_read(losses)?);
             let samples = losses.chunks(self.rows).zip(predictions.chunks(self.rows));
             for ((loss, correct), (losses, predictions)) in sums.iter_mut().zip(samples) {
                 *loss += losses[..chunk.len()].iter().map(|&loss| f64::from(loss)).sum::<f64>();

@@ -280,7 +280,7 @@ impl Clock {
 
     /// Waits for a run's losses and passes them on; returns how long the run took, submission to arrival.
     fn receive(&mut self, backend: &mut dyn Backend, run: Pending, observer: &mut dyn Observer) -> Result<Duration> {
-        let losses: Vec<f32> = bytemuck::pod_collect_to_vec(&backend.finish_read(run.read)?);
+        let losses: Vec<f32> = bytemuck::cast_vec(backend.finish_read(run.read)?);
         self.first_step.get_or_insert_with(Instant::now);
         if let Some(position) = losses.iter().position(|loss| !loss.is_finite()) {
             // Those before it count: a curve shows how it came to that.

@@ -88,7 +88,7 @@ impl Backend for Faulty<'_> {
         self.inner.begin_read(span)
     }
 
-    fn finish_read(&mut self, read: ReadId) -> Result<Vec<u8>> {
+    fn finish_read(&mut self, read: ReadId) -> Result<Vec<u32>> {
         self.inner.finish_read(read)
     }
 

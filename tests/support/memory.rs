@@ -110,7 +110,7 @@ impl<'d> Memory<'d> {
         let mut after = Contents::default();
         for (&buffer, words) in &self.contents.0 {
             let read = self.device.begin_read(Span { buffer, start: 0, end: words.len() * 4 })?;
-            after.0.insert(buffer, bytemuck::pod_collect_to_vec(&self.device.finish_read(read)?));
+            after.0.insert(buffer, bytemuck::cast_vec(self.device.finish_read(read)?));
         }
         let mut outcome = Outcome { wrong: Vec::new(), bits: Vec::new() };
         for expected in oracle::expect(&op, &self.contents, &after) {

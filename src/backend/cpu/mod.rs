@@ -70,7 +70,7 @@ pub struct CpuBackend {
     info: DeviceInfo,
     buffers: Vec<Option<Storage>>,
     programs: HashMap<u32, Plan>,
-    reads: HashMap<u32, Vec<u8>>,
+    reads: HashMap<u32, Vec<u32>>,
     scratches: Vec<Vec<f32>>,
     next_id: u32,
 }
@@ -167,13 +167,13 @@ impl Backend for CpuBackend {
     }
 
     fn begin_read(&mut self, span: Span) -> Result<ReadId> {
-        let bytes = self.check_span("a read", span)?.bytes()[span.start..span.end].to_vec();
+        let words = bytemuck::pod_collect_to_vec(&self.check_span("a read", span)?.bytes()[span.start..span.end]);
         let id = self.id();
-        self.reads.insert(id, bytes);
+        self.reads.insert(id, words);
         Ok(ReadId(id))
     }
 
-    fn finish_read(&mut self, read: ReadId) -> Result<Vec<u8>> {
+    fn finish_read(&mut self, read: ReadId) -> Result<Vec<u32>> {
         self.reads.remove(&read.0).ok_or_else(|| self.misuse("a read", "it was not begun here"))
     }
 

@@ -122,7 +122,7 @@ impl Buffers {
         Ok(self.next_read)
     }
 
-    pub(super) fn finish_read(&mut self, context: &Context, read: u32) -> Result<Vec<u8>> {
+    pub(super) fn finish_read(&mut self, context: &Context, read: u32) -> Result<Vec<u32>> {
         let Some(Read { staging, bytes, submission, mapped }) = self.reads.remove(&read) else {
             return Err(context.refused("a read", "it was not begun here"));
         };
@@ -132,7 +132,7 @@ impl Buffers {
         }
         let copied = context.attempt(read_action(bytes), || {
             let view = staging.get_mapped_range(0..bytes);
-            view.map(|view| view.to_vec()).map_err(|error| error.to_string())
+            view.map(|view| bytemuck::pod_collect_to_vec(&view)).map_err(|error| error.to_string())
         })?;
         let copied = copied.map_err(|reason| context.refused(&read_action(bytes)(), reason))?;
         context.attempt(read_action(bytes), || staging.unmap())?;

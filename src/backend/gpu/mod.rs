@@ -138,7 +138,7 @@ impl Backend for GpuBackend {
         self.buffers.begin_read(&self.context, span).map(ReadId)
     }
 
-    fn finish_read(&mut self, read: ReadId) -> Result<Vec<u8>> {
+    fn finish_read(&mut self, read: ReadId) -> Result<Vec<u32>> {
         self.buffers.finish_read(&self.context, read.0)
     }
 

@@ -141,6 +141,6 @@ impl UserShader {
 
     /// The floats that were read.
     pub(crate) fn finish(&mut self, read: ReadId) -> Result<Vec<f32>> {
-        Ok(bytemuck::pod_collect_to_vec(&self.backend.finish_read(read)?))
+        Ok(bytemuck::cast_vec(self.backend.finish_read(read)?))
     }
 }
