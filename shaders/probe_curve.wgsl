@@ -47,6 +47,15 @@ fn bound(probe: Probe, unit: Unit, reach: f32) -> f32 {
     return reach * reach / 6.0 * (loss + activation);
 }
 
+struct At {
+    probe: Probe,
+    unit: Unit,
+}
+
+fn change(at: At, pair: u32, s: f32) -> f32 {
+    return loss_change(at.probe, unit_change(at.unit, s));
+}
+
 // The curve's own size: sum_k |dL/da_k| |weight_k| times the slope, as it is before anything cancels.
 fn size_of(probe: Probe, unit: Unit) -> f32 {
     var sum = 0.0;
@@ -77,38 +86,12 @@ fn main(
         reach *= range[n];
     }
 
-    var result = array<f32, 8>();
-    for (var node = 0u; node < NODES; node++) {
-        let s = reach * position(node);
-        let quotient = parameters.scale / s * loss_change(probe, unit_change(unit, s));
-        for (var order = 0u; order < NODES; order++) {
-            result[order] += transform(order, node) * quotient;
-        }
-    }
+    let curve_fit = fit(At(probe, unit), reach);
     var error: f32;
     if NODES == 1u {
         error = bound(probe, unit, reach);
     } else {
-        var missed = 0.0;
-        for (var check = 0u; check < CHECKS; check++) {
-            let s = reach * spare_position(check);
-            var read = -parameters.scale / s * loss_change(probe, unit_change(unit, s));
-            for (var order = 0u; order < NODES; order++) {
-                read += spare_polynomial(check, order) * result[order];
-            }
-            missed = max(missed, abs(read));
-        }
-        let last = abs(result[NODES - 1u]);
-        let before = abs(result[max(NODES, 2u) - 2u]);
-        error = estimate(last, before, missed, size_of(probe, unit));
+        error = error_of(curve_fit, size_of(probe, unit));
     }
-    if (ACTIVATION == 3u && abs(unit.a) <= reach) || !is_finite(result[0]) {
-        error = infinity();
-    }
-    // By the bits, which order numbers that are not negative and put NaN last.
-    let trusted = bitcast<u32>(error) <= bitcast<u32>(parameters.tolerance);
-    errors[index] = error;
-    for (var order = 0u; order < NODES; order++) {
-        coefficients[(NODES - 1u - order) * curves + index] = select(0.0, result[order], trusted);
-    }
+    write(curve_fit, error, ACTIVATION == 3u && abs(unit.a) <= reach, index, curves);
 }

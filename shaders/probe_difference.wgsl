@@ -39,22 +39,33 @@ fn logit_move_against(probe: Probe, d: vec2<f32>, k: u32, reference: u32) -> vec
     return logit_move(probe, d, k) - logit_move(probe, d, reference);
 }
 
-fn at_pair(probe: Probe, curve: u32, pair: u32) -> Probe {
-    var moved = probe;
-    moved.next_row = 2u * (pair * parameters.count + curve) * parameters.classes;
+struct At {
+    probe: Probe,
+    // The number in the chunk.
+    curve: u32,
+}
+
+fn at_pair(at: At, pair: u32) -> Probe {
+    var moved = at.probe;
+    moved.next_row = 2u * (pair * parameters.count + at.curve) * parameters.classes;
     moved.unit = moved.next_row + parameters.classes;
     return moved;
 }
 
+fn change(at: At, pair: u32, s: f32) -> f32 {
+    return loss_change(at_pair(at, pair), vec2<f32>(0.0));
+}
+
 // The curve's own size: sum_k |dL/da_k| |D_k / s| in the units of the coefficients.
-fn size_of(probe: Probe, factor: f32) -> f32 {
+fn size_of(at: At, s: f32) -> f32 {
+    let probe = at_pair(at, 0u);
     var sum = 0.0;
     for (var k = 0u; k < probe.classes; k++) {
         let gradient = loss_slope(probe.base, y[probe.y_row + k], k == probe.target_class);
         let moved = logit_move(probe, vec2<f32>(0.0), k);
-        sum += abs(gradient) * factor * (abs(moved.x) + abs(moved.y));
+        sum += abs(gradient) * (abs(moved.x) + abs(moved.y));
     }
-    return sum;
+    return sum * parameters.scale / s;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -75,38 +86,11 @@ fn main(
     if RANGED {
         reach *= range[n];
     }
-    var result = array<f32, 8>();
-    for (var node = 0u; node < NODES; node++) {
-        let factor = parameters.scale / (reach * position(node));
-        let quotient = factor * loss_change(at_pair(probe, curve, node), vec2<f32>(0.0));
-        for (var order = 0u; order < NODES; order++) {
-            result[order] += transform(order, node) * quotient;
-        }
-    }
+    let at = At(probe, curve);
+    let curve_fit = fit(at, reach);
     var error = 0.0;
     if NODES > 1u {
-        var missed = 0.0;
-        for (var check = 0u; check < CHECKS; check++) {
-            let factor = parameters.scale / (reach * spare_position(check));
-            var read = 0.0;
-            // The smallest terms first.
-            for (var step = 0u; step < NODES; step++) {
-                let order = NODES - 1u - step;
-                read += spare_polynomial(check, order) * result[order];
-            }
-            read -= factor * loss_change(at_pair(probe, curve, NODES + check), vec2<f32>(0.0));
-            missed = max(missed, abs(read));
-        }
-        let size = size_of(at_pair(probe, curve, 0u), parameters.scale / (reach * position(0u)));
-        error = estimate(abs(result[NODES - 1u]), abs(result[max(NODES, 2u) - 2u]), missed, size);
+        error = error_of(curve_fit, size_of(at, reach * position(0u)));
     }
-    if kinks[curve] > 0.0 || !is_finite(result[0]) {
-        error = infinity();
-    }
-    // By the bits, which order numbers that are not negative and put NaN last.
-    let trusted = bitcast<u32>(error) <= bitcast<u32>(parameters.tolerance);
-    errors[number] = error;
-    for (var order = 0u; order < NODES; order++) {
-        coefficients[(NODES - 1u - order) * parameters.curves + number] = select(0.0, result[order], trusted);
-    }
+    write(curve_fit, error, kinks[curve] > 0.0, number, parameters.curves);
 }

@@ -94,15 +94,25 @@ fn meets_kink(sample: u32, unit: u32, farthest: f32) -> bool {
     return met;
 }
 
+struct At {
+    probe: Probe,
+    unit: Unit,
+}
+
+fn change(at: At, pair: u32, s: f32) -> f32 {
+    return loss_change(at.probe, unit_change(at.unit, s));
+}
+
 // The curve's own size: sum_k |dL/da_k| |D_k / s| in the units of the coefficients.
-fn size_of(probe: Probe, d: vec2<f32>, factor: f32) -> f32 {
+fn size_of(at: At, s: f32) -> f32 {
+    let d = unit_change(at.unit, s);
     var sum = 0.0;
-    for (var k = 0u; k < probe.classes; k++) {
-        let gradient = loss_slope(probe.base, y[probe.y_row + k], k == probe.target_class);
-        let moved = logit_move(probe, d, k);
-        sum += abs(gradient) * factor * (abs(moved.x) + abs(moved.y));
+    for (var k = 0u; k < at.probe.classes; k++) {
+        let gradient = loss_slope(at.probe.base, y[at.probe.y_row + k], k == at.probe.target_class);
+        let moved = logit_move(at.probe, d, k);
+        sum += abs(gradient) * (abs(moved.x) + abs(moved.y));
     }
-    return sum;
+    return sum * parameters.scale / s;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -148,39 +158,11 @@ fn main(
         }
     }
 
-    var result = array<f32, 8>();
-    for (var node = 0u; node < NODES; node++) {
-        let s = reach * position(node);
-        let quotient = parameters.scale / s * loss_change(probe, unit_change(moved, s));
-        for (var order = 0u; order < NODES; order++) {
-            result[order] += transform(order, node) * quotient;
-        }
-    }
+    let at = At(probe, moved);
+    let curve_fit = fit(at, reach);
     var error = 0.0;
     if NODES > 1u {
-        var missed = 0.0;
-        for (var check = 0u; check < CHECKS; check++) {
-            let s = reach * spare_position(check);
-            var read = 0.0;
-            // The smallest terms first.
-            for (var step = 0u; step < NODES; step++) {
-                let order = NODES - 1u - step;
-                read += spare_polynomial(check, order) * result[order];
-            }
-            read -= parameters.scale / s * loss_change(probe, unit_change(moved, s));
-            missed = max(missed, abs(read));
-        }
-        let s = reach * position(0u);
-        let size = size_of(probe, unit_change(moved, s), parameters.scale / s);
-        error = estimate(abs(result[NODES - 1u]), abs(result[max(NODES, 2u) - 2u]), missed, size);
+        error = error_of(curve_fit, size_of(at, reach * position(0u)));
     }
-    if refused || !is_finite(result[0]) {
-        error = infinity();
-    }
-    // By the bits, which order numbers that are not negative and put NaN last.
-    let trusted = bitcast<u32>(error) <= bitcast<u32>(parameters.tolerance);
-    errors[number] = error;
-    for (var order = 0u; order < NODES; order++) {
-        coefficients[(NODES - 1u - order) * parameters.curves + number] = select(0.0, result[order], trusted);
-    }
+    write(curve_fit, error, refused, number, parameters.curves);
 }

@@ -55,7 +55,7 @@ impl ProbedBehind {
     }
 
     /// The same for other curves.
-    fn with(&self, chunk: ProbeChunk) -> Self {
+    pub(super) fn with(&self, chunk: ProbeChunk) -> Self {
         let rows = |tensor: Tensor, rows: usize| Tensor { rows, ..tensor };
         let kinks = rows(self.behind.kinks, chunk.count);
         let out = rows(self.behind.out, chunk.rows());

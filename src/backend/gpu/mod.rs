@@ -160,9 +160,11 @@ impl Backend for GpuBackend {
                 continue;
             }
             let class = self.context.tiles.class_of(op);
-            if let Some(sums) = self.probe_sums(&fused, index) {
-                all.extend(sums.dispatches(class));
-                next = index + sums.0.ops;
+            let whole = fused.all_from(index);
+            let sums = whole.and_then(|probes| ProbeSums::pieces(&probes, |tensor| self.buffers.floats_from(tensor)));
+            if let (Some(pieces), Some(probes)) = (sums, whole) {
+                all.extend(pieces.iter().flat_map(|piece| piece.dispatches(class)));
+                next = index + probes.ops;
             } else if let Some(probes) = fused.starting_at(index)
                 && probe_fused::is_possible(&probes.behind, probes.next)
             {
@@ -197,17 +199,6 @@ impl Backend for GpuBackend {
         self.context.wait(None, || "waiting for the device".into())?;
         self.ahead.clear();
         Ok(())
-    }
-}
-
-impl GpuBackend {
-    /// What can be done in one from operation `index` on, by sums: of all curves that follow, else of a chunk.
-    fn probe_sums(&self, probes: &Probes, index: usize) -> Option<ProbeSums> {
-        [probes.all_from(index), probes.starting_at(index)]
-            .into_iter()
-            .flatten()
-            .map(ProbeSums)
-            .find(|sums| sums.is_possible(|tensor| self.buffers.floats_from(tensor)))
     }
 }
 

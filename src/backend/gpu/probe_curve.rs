@@ -25,7 +25,8 @@ pub(super) fn dispatches(op: &ProbeCurve, _class: DeviceClass) -> Vec<Dispatch> 
             "loss_slope",
             "loss_change",
             "unit_moves",
-            "curve_nodes"
+            "curve_nodes",
+            "curve_fit"
         ),
         constants,
         bindings: vec![

@@ -15,7 +15,15 @@ pub(super) fn dispatches(op: &ProbeDifference, _class: DeviceClass) -> Vec<Dispa
     let numbers = [chunk.step_size, epsilon, 0.5 / samples as f32, op.tolerance].map(f32::to_bits);
     vec![Dispatch {
         name: "probe_difference",
-        source: shader!("probe_difference", "grid", "numerics", "loss_slope", "loss_change", "curve_nodes"),
+        source: shader!(
+            "probe_difference",
+            "grid",
+            "numerics",
+            "loss_slope",
+            "loss_change",
+            "curve_nodes",
+            "curve_fit"
+        ),
         constants,
         bindings: vec![
             Binding::Read(op.moves.span()),

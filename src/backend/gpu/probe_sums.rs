@@ -1,12 +1,14 @@
 //! Curves of units with one hidden layer before the logits, where steps are short: operations in one, whose work is matrix
 //! products. See `shaders/probe_terms.wgsl` and `shaders/probe_sums.wgsl`.
 
+use std::ops::Range;
+
 use super::kernel::{
     Binding, DeviceClass, Dispatch, WORKGROUP, activation_code, folded, is_short, node_constants, output_code, shader,
 };
 use super::{matmul, trips};
 use crate::backend::fusion::ProbedBehind;
-use crate::backend::op::Matmul;
+use crate::backend::op::{Matmul, ProbeChunk};
 use crate::backend::tensor::{Span, Tensor};
 use crate::network::{ALIGNMENT, Activation};
 
@@ -33,6 +35,25 @@ struct Places {
     /// Of the sums: those of squares.
     squared: usize,
     sums_len: usize,
+}
+
+/// Units of a part of a sample are a multiple of this.
+const PART: usize = 16;
+
+/// Curves cut where multiples of `step` are; where that is less than a sample's `units`, at its ends as well.
+fn cut(curves: Range<usize>, units: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
+    let mut first = curves.start;
+    std::iter::from_fn(move || {
+        let from = first;
+        let sample = from / units * units;
+        let end = if step < units {
+            (sample + ((from - sample) / step + 1) * step).min(sample + units)
+        } else {
+            (from / step + 1) * step
+        };
+        first = end.min(curves.end);
+        (from < curves.end).then_some(from..first)
+    })
 }
 
 /// Where a part behind `len` floats may be bound.
@@ -82,16 +103,34 @@ impl ProbeSums {
         }
     }
 
-    /// Whether the kernels can do this: in the room that the moves of both layers would have taken, of which `floats` tells how
-    /// many there are behind a tensor's start.
-    pub(super) fn is_possible(&self, floats: impl Fn(Tensor) -> usize) -> bool {
+    /// Whether the kernels can do this in so much room for terms and for sums.
+    fn fits(&self, room: [usize; 2]) -> bool {
         let (places, width) = (self.places(), self.0.next.rows);
         let begins_aligned = (places.before * width).is_multiple_of(ALIGNMENT);
-        is_short(&self.0.behind.chunk)
-            && begins_aligned
-            && places.terms_len <= floats(self.0.behind.out)
-            && places.sums_len <= floats(self.0.difference.moves)
-            && width * (self.0.next.columns + 1) < trips::MOST / 2
+        begins_aligned && places.terms_len <= room[0] && places.sums_len <= room[1]
+    }
+
+    /// The same in pieces, as large as the room that the moves of both layers would have taken allows: whole samples, else
+    /// parts of one. `floats` tells how many floats there are behind a tensor's start. Nothing if that is not possible.
+    pub(super) fn pieces(probes: &ProbedBehind, floats: impl Fn(Tensor) -> usize) -> Option<Vec<Self>> {
+        let chunk = probes.behind.chunk;
+        let in_one_run = probes.next.rows * (probes.next.columns + 1) < trips::MOST / 2;
+        if !is_short(&chunk) || !in_one_run {
+            return None;
+        }
+        let room = [floats(probes.behind.out), floats(probes.difference.moves)];
+        let units = chunk.pre_activations.columns;
+        let whole = chunk.pre_activations.rows * units;
+        let samples =
+            std::iter::successors(Some(whole), |step| (*step > units).then(|| (step / units).div_ceil(2) * units));
+        let parts =
+            std::iter::successors(Some(units), |step| (*step > PART).then(|| step.div_ceil(2).next_multiple_of(PART)));
+        samples.chain(parts).find_map(|step| {
+            let pieces: Vec<Self> = cut(chunk.first..chunk.first + chunk.count, units, step)
+                .map(|curves| Self(probes.with(ProbeChunk { first: curves.start, count: curves.len(), ..chunk })))
+                .collect();
+            pieces.iter().all(|piece| piece.fits(room)).then_some(pieces)
+        })
     }
 
     /// Writes curves and errors, as the third operation says.
@@ -199,7 +238,8 @@ impl ProbeSums {
                 "units",
                 "loss_slope",
                 "loss_change",
-                "curve_nodes"
+                "curve_nodes",
+                "curve_fit"
             ),
             constants,
             bindings: vec![
@@ -227,4 +267,25 @@ impl ProbeSums {
 /// So many floats from a tensor's start on.
 fn whole(tensor: Tensor, len: usize) -> Span {
     Tensor { rows: 1, columns: len, ..tensor }.span()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_hold_every_curve_once_and_no_part_of_two_samples() {
+        for (curves, units) in [(0..1, 1), (0..66, 33), (3..22, 5), (100..102, 101), (7..500, 100)] {
+            for step in [16, 48, units, 2 * units, 1_000 * units] {
+                let mut next = curves.start;
+                for piece in cut(curves.clone(), units, step) {
+                    assert!(piece.start == next && !piece.is_empty() && piece.len() <= step, "{piece:?} by {step}");
+                    let (first, last) = (piece.start / units, (piece.end - 1) / units);
+                    assert!(step >= units || first == last, "{piece:?} by {step} of {units}");
+                    next = piece.end;
+                }
+                assert_eq!(next, curves.end);
+            }
+        }
+    }
 }
