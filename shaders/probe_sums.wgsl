@@ -54,9 +54,13 @@ struct Parameters {
 // Whether the curve at hand needs C.
 var<private> bent: bool;
 
-// A probe's row is where its sums begin.
+// Where the sums of logit k begin: a probe's row is where those of its curve do.
+fn sums_at(probe: Probe, k: u32) -> u32 {
+    return probe.next_row + k * parameters.units_each;
+}
+
 fn logit_move(probe: Probe, d: vec2<f32>, k: u32) -> vec2<f32> {
-    let at = probe.next_row + k * parameters.units_each;
+    let at = sums_at(probe, k);
     if PROPORTIONAL {
         return d * sums[at];
     }
@@ -67,8 +71,20 @@ fn logit_move(probe: Probe, d: vec2<f32>, k: u32) -> vec2<f32> {
     return d * (sums[at] + d * second);
 }
 
+// The sums' difference times d, not the moves' difference: a compiler may fuse one product of the latter with the subtraction,
+// and then a class against itself moves by what rounding took from the other, which is much beside a small loss.
 fn logit_move_against(probe: Probe, d: vec2<f32>, k: u32, reference: u32) -> vec2<f32> {
-    return logit_move(probe, d, k) - logit_move(probe, d, reference);
+    let at = sums_at(probe, k);
+    let base = sums_at(probe, reference);
+    let first = sums[at] - sums[base];
+    if PROPORTIONAL {
+        return d * first;
+    }
+    var second = vec2<f32>(sums[parameters.squared_at + at] - sums[parameters.squared_at + base]);
+    if bent {
+        second += d * (terms[parameters.cubes_at + at] - terms[parameters.cubes_at + base]);
+    }
+    return d * (first + d * second);
 }
 
 // Adds up C for a curve.
