@@ -110,6 +110,35 @@ fn deep_networks() {
     assert!(wrong.is_empty(), "{} tensors are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// At a short step units behind may still move far, where an input is large: each form of their changes has its turn, and the
+/// ends of each.
+#[test]
+fn moves_of_every_length_behind() {
+    let factors = (0..9).map(|power| 4f32.powi(power));
+    let kinds = factors.flat_map(|factor| Activation::ALL.map(|activation| (factor, activation)));
+    let problems = kinds.flat_map(|(factor, activation)| {
+        [OUTPUTS[0], OUTPUTS[3]].map(|output| {
+            let mut problem = Problem::new(&[9, 18, 7, 5], activation, output, 6, false);
+            problem.name = format!("an input of {factor}, {}", problem.name);
+            problem.inputs.iter_mut().step_by(9).for_each(|x| *x = factor);
+            // The pre-activations stay what they are.
+            problem.network.parameters[..18].iter_mut().for_each(|w| *w /= factor);
+            problem
+        })
+    });
+    let wanted: Vec<_> = problems.map(|problem| (problem.incremental_quotient(1e-4), problem)).collect();
+    let mut wrong = Vec::new();
+    for mut device in all() {
+        for (wanted, problem) in &wanted {
+            let got = device.with(|backend| problem.gradient(backend, numerical(1e-4)));
+            let relu = problem.network.architecture.activation == Activation::Relu;
+            let told = problem.wrong(&got.gradient, wanted, if relu { AT_KINKS } else { ROUNDING });
+            wrong.extend(told.into_iter().map(|told| format!("{}: {told}", device.name)));
+        }
+    }
+    assert!(wrong.is_empty(), "{} tensors are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 /// One chunk or many, the result is the same to the bit.
 #[test]
 fn memory_changes_nothing() {
