@@ -90,7 +90,10 @@ pub fn truncation_estimates(
     let h = options.step_size;
     let order = if kinks { 1 } else { options.difference.order() };
     let other = if kinks { 2.0 * h } else { second_step(h, order) };
-    let second = again(GradientOptions { step_size: other, ..options })?;
+    // What is compared with a much smaller step is larger than anything that a check of its smooth curves could find, and such
+    // checks may take fifty times as long as the gradient in question.
+    let probes = if options.probes == Probes::Auto && !kinks && other > h { Probes::Curve } else { options.probes };
+    let second = again(GradientOptions { step_size: other, probes, ..options })?;
     let power = (f64::from(other) / f64::from(h)).powi(order);
     Ok(distances(network, gradient, &second, NEXT_POWER / (power - 1.0).abs()))
 }
@@ -115,21 +118,18 @@ pub fn rounding_estimates(
     options: GradientOptions,
     gradient: &[f32],
 ) -> Result<Vec<f64>> {
-    let mut inputs = source.inputs();
-    inputs.reverse();
-    let last = network.architecture.outputs() as u32 - 1;
-    let targets: Vec<u32> = source.targets().into_iter().rev().map(|target| last - target).collect();
+    source.check(network)?;
+    let batch = source.mirrored(network.architecture.outputs());
     // A tensor with rows and columns in the opposite order is the tensor read backwards.
     let mut mirrored = network.clone();
     let backwards = |values: &mut [f32]| network.layout.tensors().for_each(|tensor| values[tensor.range()].reverse());
     backwards(&mut mirrored.parameters);
-    let source = BatchSource::Floats { inputs: &inputs, targets: &targets };
     let other_steps = if options.method == Method::Backprop { &[1.0] } else { OTHER_STEPS.as_slice() };
     let mut lost = norms(network, gradient);
     lost.iter_mut().for_each(|lost| *lost *= COMMON_ROUNDING);
     for share in other_steps {
         let options = GradientOptions { step_size: options.step_size * share, ..options };
-        let mut other = measured_gradient(backend, &mirrored, &source, options, None)?.gradient;
+        let mut other = measured_gradient(backend, &mirrored, &batch.source(), options, None)?.gradient;
         backwards(&mut other);
         for (lost, distance) in lost.iter_mut().zip(distances(network, gradient, &other, PER_DIFFERENCE)) {
             *lost = lost.max(distance);

@@ -22,6 +22,21 @@ pub enum BatchSource<'a> {
     },
 }
 
+/// A batch in the opposite order, of the same kind as what it was made of: bytes keep their bound, and cost as little.
+pub(super) enum Mirrored {
+    Floats { inputs: Vec<f32>, targets: Vec<u32> },
+    Bytes { images: Vec<u8>, labels: Vec<u8> },
+}
+
+impl Mirrored {
+    pub(super) fn source(&self) -> BatchSource<'_> {
+        match self {
+            Self::Floats { inputs, targets } => BatchSource::Floats { inputs, targets },
+            Self::Bytes { images, labels } => BatchSource::Bytes { images, labels },
+        }
+    }
+}
+
 impl BatchSource<'_> {
     /// `N`
     #[must_use]
@@ -47,6 +62,21 @@ impl BatchSource<'_> {
         match self {
             Self::Floats { targets, .. } => targets.to_vec(),
             Self::Bytes { labels, .. } => labels.iter().map(|&label| label.into()).collect(),
+        }
+    }
+
+    /// The same with samples, inputs and classes in the opposite order, of `classes` classes.
+    pub(super) fn mirrored(&self, classes: usize) -> Mirrored {
+        let last = classes.saturating_sub(1);
+        match self {
+            Self::Floats { inputs, targets } => Mirrored::Floats {
+                inputs: inputs.iter().rev().copied().collect(),
+                targets: targets.iter().rev().map(|&target| last as u32 - target).collect(),
+            },
+            Self::Bytes { images, labels } => Mirrored::Bytes {
+                images: images.iter().rev().copied().collect(),
+                labels: labels.iter().rev().map(|&label| (last - usize::from(label)) as u8).collect(),
+            },
         }
     }
 
