@@ -135,6 +135,17 @@ fn a_run_that_diverges_keeps_its_settings_and_its_log() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
     assert!(page.contains("No model was kept") && page.contains("Only the log is here"));
+    assert!(page.contains("stopped before the end"));
+}
+
+#[test]
+fn a_run_that_learns_less_than_nothing_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    for (rate, is_ruined) in [("1e6", true), ("0.1", false)] {
+        let output = train(folder.path(), &["--lr", rate]);
+        let told = text(&output.stderr).contains("worse than that of equal probabilities");
+        assert_eq!((output.status.code(), told), (Some(0), is_ruined), "{}", text(&output.stderr));
+    }
 }
 
 #[test]

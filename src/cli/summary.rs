@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::record::{DeviceRecord, RunRecord};
 use crate::gradient::{Method, ProbeReport};
-use crate::network::Network;
+use crate::network::{Architecture, Network, OutputLoss};
 use crate::report::{count, duration, pairs, percent, significant, table};
 use crate::train::{Evaluation, SplitScore, Summary};
 use crate::{Error, Result};
@@ -131,6 +131,21 @@ impl RunSummary {
     /// Whether the run stopped before its last step.
     pub(super) fn interrupted(&self) -> bool {
         self.interrupted
+    }
+
+    /// What is to be said of a run that has learnt less than nothing: no number of it need be infinite.
+    pub(super) fn ruined(&self, architecture: &Architecture) -> Option<String> {
+        /// Fresh networks are a little worse than equal probabilities.
+        const WORSE: f64 = 1.5;
+        let equal = (architecture.outputs() as f64).ln();
+        let is_entropy = matches!(architecture.output, OutputLoss::CrossEntropy { .. });
+        (is_entropy && self.steps > 0 && self.train_loss > WORSE * equal).then(|| {
+            let loss = self.train_loss;
+            format!(
+                "the loss after training ({loss:.2}) is worse than that of equal probabilities for all classes ({equal:.2}): \
+                 a smaller --learning-rate"
+            )
+        })
     }
 
     /// As people read it; `saved` is where the network went.

@@ -187,6 +187,9 @@ impl Train {
             }
         };
         let summary = RunSummary::new(&record, &network, trained, started, load_seconds)?;
+        if let Some(problem) = summary.ruined(&network.architecture) {
+            report::warning(&problem);
+        }
         // What was learnt is saved, and said, whatever happened to the other files.
         let saved = self.files.save.as_deref().map_or(Ok(()), |path| checkpoint::save(path, &network));
         let kept = folder.as_ref().map_or(Ok(()), |folder| {

@@ -72,6 +72,14 @@ fn safe(text: &str) -> String {
 /// What is told of a run, where it is known.
 type Told = fn(&RecordedRun) -> Option<String>;
 
+/// The last step in the log, and whether there were to be more.
+fn steps_done(run: &RecordedRun) -> String {
+    match run.settings.get("steps").and_then(serde_json::Value::as_u64) {
+        Some(wanted) if run.steps < wanted => format!("{}: stopped before the end", count(run.steps)),
+        _ => count(run.steps),
+    }
+}
+
 /// Results and settings, a column a run; where they differ, that is shown.
 fn overview(html: &mut String, reports: &[RunReport<'_>]) {
     html.push_str("<section id=\"runs\"><h2>What was run</h2>\n");
@@ -85,7 +93,7 @@ fn overview(html: &mut String, reports: &[RunReport<'_>]) {
         ("training accuracy", |run| Some(percent(run.curves.evaluations.last()?.train.accuracy))),
         ("test loss", |run| Some(significant(run.curves.evaluations.last()?.test.loss))),
         ("training loss", |run| Some(significant(run.curves.evaluations.last()?.train.loss))),
-        ("steps done", |run| Some(count(run.steps))),
+        ("steps done", |run| Some(steps_done(run))),
         ("time of training", |run| Some(duration(run.summary.as_ref()?.get("seconds")?.as_f64()?))),
         ("steps per second", |run| Some(significant(run.summary.as_ref()?.get("steps_per_second")?.as_f64()?))),
         ("loss evaluations", |run| Some(significant(run.summary.as_ref()?.get("loss_evaluations")?.as_f64()?))),

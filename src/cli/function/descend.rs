@@ -110,7 +110,9 @@ impl Descend {
                 let problem =
                     format!("the descent diverges at step {} (learning rate {})", descent.steps + 1, shown(*rate));
                 let falls = descent.values.last() < descent.values.first();
-                let hint = if falls {
+                let hint = if descent.left_domain {
+                    "the function has no value where that step leads; a smaller --learning-rate, or start elsewhere"
+                } else if falls {
                     "the function falls without end that way; start elsewhere"
                 } else {
                     "a smaller --learning-rate"
@@ -143,7 +145,13 @@ fn text(formula: &Formula, from: &[f64], learning_rate: f64, descent: &Descent) 
         Verdict::Saddle => "saddle: the gradient is all but 0 there, but the function falls in a direction",
         Verdict::Plateau => "plateau: the function is all but level there",
         Verdict::HardlyMoved => "hardly moved: the steps are too small; a larger --learning-rate, or more --steps",
+        Verdict::NotConverged if descent.is_stuck() => {
+            "not converged: it goes to and fro and comes no lower; a smaller --learning-rate"
+        }
         Verdict::NotConverged => "not converged: still on its way; more --steps",
+        Verdict::Diverged if descent.left_domain => {
+            "diverged: out of the function's domain; the point is the last one within"
+        }
         Verdict::Diverged => "diverged: away beyond every bound; the point is the last one within",
     };
     let mut rows = vec![

@@ -56,6 +56,8 @@ impl Verdict {
 pub struct Descent {
     /// What became of it.
     pub verdict: Verdict,
+    /// Whether it diverged because the next step led where the function has no value.
+    pub left_domain: bool,
     /// The last point; of a descent that diverged, the last one within bounds.
     pub x: Vec<f64>,
     /// The value there.
@@ -70,6 +72,16 @@ pub struct Descent {
     pub path: Vec<Vec<f64>>,
     /// The value at each point of the way.
     pub values: Vec<f64>,
+}
+
+impl Descent {
+    /// Whether it has come no lower in the second half of its steps: it goes to and fro, and more steps change nothing.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        let (before, after) = self.values.split_at(self.values.len().div_ceil(2));
+        let lowest = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
+        after.len() > 2 && lowest(after) >= lowest(before)
+    }
 }
 
 /// Whoever is so far away, measured by where he began (or by 1, if that is more), will not come back.
@@ -118,7 +130,7 @@ pub fn descend(
     let mut way = Way { path: vec![here.x.clone()], values: vec![here.value], stride: 1 };
     let mut velocity = vec![0.0; from.len()];
     let mut steps = 0;
-    let mut diverged = false;
+    let (mut diverged, mut left_domain) = (false, false);
     while steps < options.steps {
         if !goes_on() {
             return Err(Error::Interrupted);
@@ -135,6 +147,8 @@ pub fn descend(
         let next = place(x)?;
         if next.problem().is_some() {
             diverged = true;
+            // Far out a step of the quotient is lost beside the point, and the slope is no number either.
+            left_domain = !next.value.is_finite() || size(&next.x) < bound.sqrt();
             break;
         }
         here = next;
@@ -145,6 +159,7 @@ pub fn descend(
     let gradient = formula.gradient(&here.x);
     let mut descent = Descent {
         verdict: Verdict::Diverged,
+        left_domain,
         x: here.x,
         value: here.value,
         steps,
@@ -316,6 +331,18 @@ mod tests {
         let descent = run("x - ln(x)*0 + sqrt(x)", &[1.0], 0.4, 10, 0.0);
         assert_eq!(descent.verdict, Verdict::Diverged);
         assert!(descent.x[0] > 0.0 && descent.steps < 10, "{descent:?}");
+        assert!(descent.left_domain);
+        assert!(!run("bowl", &[-3.0, 4.0], 10.0, 100, 0.0).left_domain);
+    }
+
+    #[test]
+    fn who_goes_to_and_fro_is_stuck() {
+        let verdict = |rate| {
+            let descent = run("abs(x)", &[1.0], rate, 100, 0.0);
+            (descent.verdict, descent.is_stuck())
+        };
+        assert_eq!(verdict(0.3), (Verdict::NotConverged, true));
+        assert_eq!(verdict(0.001), (Verdict::NotConverged, false));
     }
 
     #[test]
