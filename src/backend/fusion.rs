@@ -1,6 +1,6 @@
 //! Which operations of a recording may be done in one, since nobody else reads what passes between them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::op::{Op, ProbeBehind, ProbeChunk, ProbeDifference};
 use super::tensor::{Span, Tensor};
@@ -81,7 +81,8 @@ impl Probes {
     /// Finds them.
     pub(super) fn of(ops: &[Op]) -> Result<Self> {
         let mut found = HashMap::new();
-        let mut inner: Vec<Span> = Vec::new();
+        // Thousands of chunks work in the same few places.
+        let mut inner: HashSet<Span> = HashSet::new();
         for (index, three) in ops.windows(3).enumerate() {
             if let Some(probed) = ProbedBehind::of(three) {
                 // Of the moves the whole buffers: what is done in one may want more room than they.
@@ -101,18 +102,19 @@ impl Probes {
             }
         }
         // What is fused must not find its weight changed since it was transposed.
-        let changes =
-            |op: &Op, weight: &Span| op.access().is_ok_and(|access| access.writes.iter().any(|w| w.overlaps(weight)));
-        let weights: Vec<Span> = ops
+        let weights: HashSet<Span> = ops
             .iter()
             .filter_map(|op| match op {
                 Op::ProbeBehind(behind) => Some(behind.weight.span()),
                 _ => None,
             })
             .collect();
+        let changes = |op: &Op| {
+            op.access().is_ok_and(|access| access.writes.iter().any(|w| weights.iter().any(|weight| w.overlaps(weight))))
+        };
         let (first, last) = (probes.found.keys().min().copied(), probes.found.keys().max().copied());
         if let (Some(first), Some(last)) = (first, last)
-            && ops[first..=last].iter().any(|op| weights.iter().any(|weight| changes(op, weight)))
+            && ops[first..=last].iter().any(changes)
         {
             return Ok(Self { found: HashMap::new() });
         }
