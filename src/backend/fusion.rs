@@ -110,7 +110,8 @@ impl Probes {
             })
             .collect();
         let changes = |op: &Op| {
-            op.access().is_ok_and(|access| access.writes.iter().any(|w| weights.iter().any(|weight| w.overlaps(weight))))
+            op.access()
+                .is_ok_and(|access| access.writes.iter().any(|w| weights.iter().any(|weight| w.overlaps(weight))))
         };
         let (first, last) = (probes.found.keys().min().copied(), probes.found.keys().max().copied());
         if let (Some(first), Some(last)) = (first, last)

@@ -4,19 +4,25 @@ use super::settings::SplitScore;
 use super::source::Source;
 use crate::backend::{Advance, Argmax, Backend, CountCorrect, Gather, ProgramId, Recording, Scope, Tensor, Words};
 use crate::data::Split;
+use crate::device::DeviceKind;
 use crate::gradient::{Batch, Forward, NetworkTensors};
 use crate::network::{Architecture, Network};
 use crate::{Error, Result};
 
-/// Most samples that are evaluated together.
-const CHUNK: usize = 1_024;
+/// Most samples that are evaluated together on a CPU: 784 pixels of each stay in a core's second-level cache (0.8 MB), which
+/// takes a quarter of the time off 1,024.
+const CPU_CHUNK: usize = 256;
+
+/// The same on an adapter, which costs something for each chunk.
+const ADAPTER_CHUNK: usize = 1_024;
 
 /// Samples that are evaluated together: as many as the device's largest buffer takes in the network's widest layer.
 /// A multiple of 64, so that the rest of a split begins where a tensor may.
 pub(super) fn chunk(backend: &dyn Backend, architecture: &Architecture) -> usize {
     let widest = architecture.sizes.iter().max().copied().unwrap_or(1).max(1);
     let fit = usize::try_from(backend.max_buffer_bytes()).unwrap_or(usize::MAX) / 4 / widest;
-    (fit / 64 * 64).clamp(64, CHUNK)
+    let most = if backend.info().kind == DeviceKind::Cpu { CPU_CHUNK } else { ADAPTER_CHUNK };
+    (fit / 64 * 64).clamp(64, most)
 }
 
 /// What an evaluation found.
