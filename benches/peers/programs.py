@@ -14,6 +14,12 @@ PYTHON_PEERS = {
     "tinygrad": ("tinygrad_peer.py", [], {"DEV": "CPU"}),
     "tinygrad-webgpu": ("tinygrad_peer.py", [], {"DEV": "WEBGPU"}),
 }
+# built by the user: `cargo build --release` with the manifest of each
+RUST_PEERS = {
+    "burn": ("burn/target/release/burn-peer", []),
+    "burn-wgpu": ("burn/target/release/burn-peer", ["--device", "wgpu"]),
+    "candle": ("candle/target/release/candle-peer", []),
+}
 OURS = {"numerical": "numerical", "backprop": "backprop"}
 
 
@@ -36,6 +42,9 @@ def train_command(options, gradient, steps, rate):
 
 def peer_command(options, name, task):
     """The command and what it wants in its environment."""
+    if name in RUST_PEERS:
+        binary, more = RUST_PEERS[name]
+        return [HERE / binary, task, *more], {}
     script, more, environment = PYTHON_PEERS[name]
     return [options.python, HERE / script, task, *more], environment
 
