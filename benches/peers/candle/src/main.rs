@@ -55,7 +55,7 @@ impl Trainer {
 fn multiply(size: usize, a: Vec<f32>, b: Vec<f32>) -> Result<impl FnMut(bool) -> Option<Vec<f32>>> {
     let a = Tensor::from_vec(a, (size, size), &Device::Cpu)?;
     let b = Tensor::from_vec(b, (size, size), &Device::Cpu)?;
-    Ok(move |read| {
+    Ok(move |read: bool| {
         let product = a.matmul(&b).expect("a product");
         read.then(|| product.flatten_all().and_then(|product| product.to_vec1()).expect("float32"))
     })
