@@ -19,7 +19,10 @@ RUST_PEERS = {
     "burn": ("burn/target/release/burn-peer", []),
     "burn-wgpu": ("burn/target/release/burn-peer", ["--device", "wgpu"]),
     "candle": ("candle/target/release/candle-peer", []),
+    "candle-single": ("candle/target/release/candle-peer", []),
 }
+# products as small as the textbook's network has are faster on one thread of candle's than on two
+ENVIRONMENT = {"candle-single": {"RAYON_NUM_THREADS": "1"}}
 OURS = {"numerical": "numerical", "backprop": "backprop"}
 
 
@@ -44,7 +47,7 @@ def peer_command(options, name, task):
     """The command and what it wants in its environment."""
     if name in RUST_PEERS:
         binary, more = RUST_PEERS[name]
-        return [HERE / binary, task, *more], {}
+        return [HERE / binary, task, *more], ENVIRONMENT.get(name, {})
     script, more, environment = PYTHON_PEERS[name]
     return [options.python, HERE / script, task, *more], environment
 
@@ -53,7 +56,7 @@ def limits(options):
     """One thread for everybody where one is asked for; the peers take as many as there are processors otherwise."""
     if options.threads != 1:
         return {}
-    names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
+    names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"]
     return {name: "1" for name in names}
 
 
