@@ -52,7 +52,10 @@ impl Options {
             match flag.as_str() {
                 "--device" => options.device = value,
                 "--data" => options.data = value,
-                "--network" => options.network = value.split('-').map(|size| size.parse().expect("sizes as in 784-50-10")).collect(),
+                "--network" => {
+                    options.network =
+                        value.split('-').map(|size| size.parse().expect("sizes as in 784-50-10")).collect()
+                }
                 "--batch" => options.batch = value.parse().expect("a batch size"),
                 "--activation" => {
                     options.relu = match value.as_str() {
@@ -115,7 +118,10 @@ fn split(data: &str, name: &str) -> (Vec<f32>, Vec<u8>) {
     let name = if name == "train" { "train" } else { "t10k" };
     let folder = Path::new(data).join("mnist");
     let images = idx(&folder.join(format!("{name}-images-idx3-ubyte.gz")));
-    (images.iter().map(|&byte| f32::from(byte) / 255.0).collect(), idx(&folder.join(format!("{name}-labels-idx1-ubyte.gz"))))
+    (
+        images.iter().map(|&byte| f32::from(byte) / 255.0).collect(),
+        idx(&folder.join(format!("{name}-labels-idx1-ubyte.gz"))),
+    )
 }
 
 /// [rows, inner] by [inner, columns], plainly.

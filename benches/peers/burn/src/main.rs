@@ -4,7 +4,9 @@
 #[path = "../../peer.rs"]
 mod peer;
 
-use burn::tensor::{Device, DeviceKind, Int, Tensor, TensorData, activation, loss::cross_entropy_with_logits, module::linear};
+use burn::tensor::{
+    Device, DeviceKind, Int, Tensor, TensorData, activation, loss::cross_entropy_with_logits, module::linear,
+};
 
 use peer::{Options, Parameters, Problem};
 
@@ -59,7 +61,7 @@ fn trainer(device: Device, problem: &Problem) -> impl FnMut(&[u32]) -> Parameter
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.inner().into_data().to_vec().expect("float32")
+    tensor.without_autodiff().try_into_vec_as().expect("float32")
 }
 
 fn multiply(device: Device, size: usize, a: Vec<f32>, b: Vec<f32>) -> impl FnMut(bool) -> Option<Vec<f32>> {
