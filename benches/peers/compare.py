@@ -2,6 +2,7 @@
 
     cargo build --release
     pip install torch jax tinygrad numpy
+    cargo build --release --manifest-path benches/peers/candle/Cargo.toml  (for the rows candle and candle-single)
     python3 benches/peers/compare.py train    target/release/gpu-train DATA_DIR [--network 784-50-10] [--batch 100] [--activation sigmoid]
     python3 benches/peers/compare.py train    ... --device software --rows numerical,backprop,tinygrad-webgpu
     python3 benches/peers/compare.py matmul   ... [--size 1024] --rows ours,numpy,torch,jax
@@ -31,6 +32,7 @@ LABELS = {
     "ours": "gpu-train", "numerical": "gpu-train, numerical gradient", "backprop": "gpu-train, back-propagation", "numpy": "NumPy", "torch": "PyTorch, eager",
     "torch-compiled": "PyTorch, compiled", "jax": "JAX, jit and scan",
     "tinygrad": "tinygrad, CPU", "tinygrad-webgpu": "tinygrad, WebGPU",
+    "candle": "candle, CPU", "candle-single": "candle, one thread",
 }
 CPU_ROWS = "numerical,backprop,jax,torch,torch-compiled,numpy,tinygrad"
 

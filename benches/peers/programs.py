@@ -14,6 +14,13 @@ PYTHON_PEERS = {
     "tinygrad": ("tinygrad_peer.py", [], {"DEV": "CPU"}),
     "tinygrad-webgpu": ("tinygrad_peer.py", [], {"DEV": "WEBGPU"}),
 }
+# built by the user: `cargo build --release` with the manifest of each
+RUST_PEERS = {
+    "candle": ("candle/target/release/candle-peer", []),
+    "candle-single": ("candle/target/release/candle-peer", []),
+}
+# products as small as the textbook's network has are faster on one thread of candle's than on two
+ENVIRONMENT = {"candle-single": {"RAYON_NUM_THREADS": "1"}}
 OURS = {"numerical": "numerical", "backprop": "backprop"}
 
 
@@ -36,6 +43,9 @@ def train_command(options, gradient, steps, rate):
 
 def peer_command(options, name, task):
     """The command and what it wants in its environment."""
+    if name in RUST_PEERS:
+        binary, more = RUST_PEERS[name]
+        return [HERE / binary, task, *more], ENVIRONMENT.get(name, {})
     script, more, environment = PYTHON_PEERS[name]
     return [options.python, HERE / script, task, *more], environment
 
@@ -44,7 +54,7 @@ def limits(options):
     """One thread for everybody where one is asked for; the peers take as many as there are processors otherwise."""
     if options.threads != 1:
         return {}
-    names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
+    names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"]
     return {name: "1" for name in names}
 
 
