@@ -14,13 +14,12 @@ PYTHON_PEERS = {
     "tinygrad": ("tinygrad_peer.py", [], {"DEV": "CPU"}),
     "tinygrad-webgpu": ("tinygrad_peer.py", [], {"DEV": "WEBGPU"}),
 }
-# built by the user: `cargo build --release` with the manifest of each
+# built by the user: `cargo build --release` with the manifest of each; products as small as the textbook's network has are faster on
+# one thread of candle's than on two
 RUST_PEERS = {
-    "candle": ("candle/target/release/candle-peer", []),
-    "candle-single": ("candle/target/release/candle-peer", []),
+    "candle": ("candle/target/release/candle-peer", {}),
+    "candle-single": ("candle/target/release/candle-peer", {"RAYON_NUM_THREADS": "1"}),
 }
-# products as small as the textbook's network has are faster on one thread of candle's than on two
-ENVIRONMENT = {"candle-single": {"RAYON_NUM_THREADS": "1"}}
 OURS = {"numerical": "numerical", "backprop": "backprop"}
 
 
@@ -44,8 +43,8 @@ def train_command(options, gradient, steps, rate):
 def peer_command(options, name, task):
     """The command and what it wants in its environment."""
     if name in RUST_PEERS:
-        binary, more = RUST_PEERS[name]
-        return [HERE / binary, task, *more], ENVIRONMENT.get(name, {})
+        binary, environment = RUST_PEERS[name]
+        return [HERE / binary, task], environment
     script, more, environment = PYTHON_PEERS[name]
     return [options.python, HERE / script, task, *more], environment
 
