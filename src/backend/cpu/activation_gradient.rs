@@ -22,8 +22,21 @@ vectorized! {
 
 #[inline(always)]
 fn body<F: Float>(activation: Activation, x: &[f32], gradient: &mut [f32]) {
+    // The activation is chosen outside of the loops: with the choice inside, none of them becomes vectors.
+    match activation {
+        Activation::Sigmoid => each(x, gradient, |a| slope::<F>(Activation::Sigmoid, a)),
+        Activation::Tanh => each(x, gradient, |a| slope::<F>(Activation::Tanh, a)),
+        Activation::Relu => each(x, gradient, |a| slope::<F>(Activation::Relu, a)),
+        Activation::Gelu => each(x, gradient, |a| slope::<F>(Activation::Gelu, a)),
+        Activation::Softplus => each(x, gradient, |a| slope::<F>(Activation::Softplus, a)),
+        Activation::Identity => {}
+    }
+}
+
+#[inline(always)]
+fn each(x: &[f32], gradient: &mut [f32], slope: impl Fn(f32) -> f32) {
     for (gradient, &x) in gradient.iter_mut().zip(x) {
-        *gradient *= slope::<F>(activation, x);
+        *gradient *= slope(x);
     }
 }
 

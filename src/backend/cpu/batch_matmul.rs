@@ -5,6 +5,7 @@
 
 use super::matmul::{Out, Product, multiply};
 use super::memory::View;
+use super::packing::Factor;
 use super::simd::{Float, vectorized};
 use super::team::Worker;
 use crate::backend::op::BatchMatmul;
@@ -52,12 +53,10 @@ pub(super) fn run(op: &BatchMatmul, view: &View<'_>, worker: &mut Worker<'_>) {
         let (weight, bias) = factors(batch);
         let a = if op.shared { a } else { &a[batch * rows * terms..(batch + 1) * rows * terms] };
         let product = Product {
-            a,
-            a_row: terms,
-            a_term: 1,
-            b: weight,
-            b_term: columns,
-            b_column: 1,
+            a: Factor { values: a, line: terms, term: 1 },
+            b: Factor { values: weight, line: 1, term: columns },
+            packed_a: None,
+            packed_b: None,
             bias: Some(bias),
             terms,
             rows: 0..rows,

@@ -6,10 +6,13 @@
 
 use std::ops::Range;
 
+use super::cut::Cut;
 use super::lanes::{load, store};
 use super::math::LANES;
+use super::matmul;
 use super::memory::View;
 use super::nonzeros::{Nonzeros, SECTION};
+use super::packing::{self, Factor};
 use super::simd::{Float, vectorized};
 use super::team::Worker;
 use crate::backend::op::Matmul;
@@ -44,28 +47,15 @@ pub(super) fn packed_shape(weight: Tensor) -> (usize, usize) {
     (weight.columns.div_ceil(WIDTH) * weight.rows, WIDTH)
 }
 
-/// Cuts a weight into blocks of units.
+/// Cuts a weight into blocks of units. The parts are of inputs, as an update's are: so each core reads what it has written.
 pub(super) fn pack(weight: Tensor, packed: Tensor, view: &View<'_>, worker: &mut Worker<'_>) {
-    let units = weight.columns;
     let share = worker.share(weight.rows, 1);
-    let from = &view.floats(weight)[share.start * units..share.end * units];
-    for (number, first) in (0..units).step_by(WIDTH).enumerate() {
+    let factor = Factor { values: view.floats(weight), line: 1, term: weight.columns };
+    for (number, first) in (0..weight.columns).step_by(WIDTH).enumerate() {
         let begin = number * weight.rows;
         // SAFETY: this worker's inputs in each block, each taken once.
         let to = unsafe { view.floats_mut(packed, (begin + share.start) * WIDTH..(begin + share.end) * WIDTH) };
-        pack_rows(from, units, first, blocks_mut(to));
-    }
-}
-
-vectorized! {
-    /// The columns from `first` on of rows of `units`, each as a block.
-    fn pack_rows(from: &[f32], units: usize, first: usize, to: &mut [Block]) = pack_rows_body
-}
-
-#[inline(always)]
-fn pack_rows_body<F: Float>(from: &[f32], units: usize, first: usize, to: &mut [Block]) {
-    for (row, to) in to.iter_mut().enumerate() {
-        *to = block(&from[row * units + first..]);
+        packing::pack(&factor, WIDTH, first..(first + WIDTH).min(weight.columns), share.clone(), to);
     }
 }
 
@@ -81,7 +71,7 @@ fn blocks_mut(floats: &mut [f32]) -> &mut [Block] {
 pub(super) fn forward(op: &Matmul, nonzeros: &Nonzeros, packed: Tensor, view: &View<'_>, worker: &mut Worker<'_>) {
     let [samples, inputs, units] = op.shape();
     if !nonzeros.are_few(view) {
-        return super::matmul::run(op, view, worker);
+        return matmul::run(op, Cut::longer(op), None, view, worker);
     }
     let share = worker.share(samples, 1);
     // SAFETY: this worker's samples, taken once.
@@ -168,7 +158,7 @@ fn add<F: Float>(x: f32, row: &Block, sums: &mut Block) {
 pub(super) fn gradient(op: &Matmul, nonzeros: &Nonzeros, view: &View<'_>, worker: &mut Worker<'_>) {
     let [inputs, samples, units] = op.shape();
     if !nonzeros.are_few(view) {
-        return super::matmul::run(op, view, worker);
+        return matmul::run(op, Cut::longer(op), None, view, worker);
     }
     let share = worker.share(inputs, SECTION);
     // SAFETY: this worker's inputs, taken once.

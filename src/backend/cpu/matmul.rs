@@ -1,13 +1,19 @@
 //! Matrix products. See `shaders/matmul.wgsl`.
 //!
 //! Floor for `[M, K] x [K, N]`: `M K N` multiply-adds, 32 a cycle with two units of AVX-512. A tile of the result stays in
-//! registers while `DEPTH` terms pass by; both factors are packed, so that the innermost loop reads them in order.
+//! registers while a stretch of terms passes by; both factors are packed, so that the innermost loop reads them in order.
+//! The result is cut among the parts by rows or by columns. Each part packs its own lines of one factor; the other one
+//! is needed by all of them, and is packed beforehand where that is worth a task of its own.
 
 use std::ops::Range;
 
-use super::lanes::{load, store};
+use super::cut::{Cut, SHORT, factors, tile_shape};
+#[cfg(target_arch = "x86_64")]
+use super::cut::{NARROW, TALL};
+use super::lanes::load;
 use super::math::{LANES, Lanes};
 use super::memory::View;
+use super::packing::{DEPTH, Factor, Packed, pack, stretches};
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx512, Level, level};
 use super::simd::{Float, vectorized};
@@ -15,35 +21,31 @@ use super::team::Worker;
 use crate::backend::op::Matmul;
 use crate::backend::tensor::Tensor;
 
-/// Terms of the sums that are packed together: a panel of each factor stays in the first-level cache.
-const DEPTH: usize = 256;
-
-/// Columns that are packed together: with `DEPTH` terms half a megabyte, which stays in the second-level cache.
+/// Columns that are packed together: with `DEPTH` terms three quarters of a megabyte, which stay in the second-level cache.
 const ACROSS: usize = 512;
 
-/// Rows of a tile with AVX-512, whose 32 registers hold 12 x 2 sums; of one with a single vector of columns (with a
-/// multiple of 4 the compiler makes vectors of rows, which is twenty times slower); and of one with 16 registers.
-const TALL: usize = 12;
-const NARROW: usize = 10;
-const SHORT: usize = 6;
+/// Rows whose packed terms are kept while the columns pass by; more than these are packed again for every `ACROSS` columns.
+const DOWN: usize = 512;
 
-pub(super) fn run(op: &Matmul, view: &View<'_>, worker: &mut Worker<'_>) {
+/// One part of the product, with what `pack_common` has left where there is such a thing.
+pub(super) fn run(op: &Matmul, cut: Cut, packed: Option<Tensor>, view: &View<'_>, worker: &mut Worker<'_>) {
     let [m, k, n] = op.shape();
     // What each element is summed up from, and in which order, does not depend on how the result is shared.
-    let tall = if n > LANES { TALL } else { NARROW };
-    let (rows, columns) = if m >= n { (worker.share(m, tall), 0..n) } else { (0..m, worker.share(n, 2 * LANES)) };
+    let [tall, wide] = tile_shape(n);
+    let (rows, columns) = match cut {
+        Cut::Rows => (worker.share(m, tall), 0..n),
+        Cut::Columns => (0..m, worker.share(n, wide)),
+    };
     if rows.is_empty() || columns.is_empty() {
         return;
     }
-    let (a_row, a_term) = if op.transpose_a { (1, m) } else { (k, 1) };
-    let (b_term, b_column) = if op.transpose_b { (1, k) } else { (n, 1) };
+    let [a, b] = factors(op, view);
+    let packed = packed.map(|packed| Packed { values: view.floats(packed), lines: cut.common(op).2[0] });
     let product = Product {
-        a: view.floats(op.a),
-        a_row,
-        a_term,
-        b: view.floats(op.b),
-        b_term,
-        b_column,
+        a,
+        b,
+        packed_a: packed.filter(|_| cut == Cut::Columns),
+        packed_b: packed.filter(|_| cut == Cut::Rows),
         bias: op.bias.map(|bias| view.floats(bias)),
         terms: k,
         rows,
@@ -54,32 +56,45 @@ pub(super) fn run(op: &Matmul, view: &View<'_>, worker: &mut Worker<'_>) {
 
 /// Writes the product's part of the result.
 pub(super) fn multiply(product: &Product<'_>, out: &mut Out<'_>, worker: &mut Worker<'_>) {
-    let scratch = worker.scratch(DEPTH * (ACROSS + TALL) + LANES);
+    let [tall, wide] = tile_shape(out.columns);
+    let depth = DEPTH.min(product.terms);
+    let room = |packed: bool, lines: &Range<usize>, width: usize, most: usize| {
+        if packed { 0 } else { depth * lines.len().min(most).next_multiple_of(width) }
+    };
+    let room_a = room(product.packed_a.is_some(), &product.rows, tall, DOWN);
+    let room_b = room(product.packed_b.is_some(), &product.columns, wide, ACROSS);
+    let scratch = worker.scratch(room_a + room_b + LANES);
     let aligned = scratch.as_ptr().align_offset(64).min(LANES);
-    let (packed_b, packed_a) = scratch[aligned..].split_at_mut(DEPTH * ACROSS);
+    let (b, a) = scratch[aligned..].split_at_mut(room_b);
+    let mut room = Room { a, b };
     #[cfg(target_arch = "x86_64")]
     if level() == Level::Avx512 {
-        let tiles = if out.columns > LANES { wide } else { narrow };
+        let tiles = if wide > LANES { self::wide } else { narrow };
         // SAFETY: `level` asked the processor for exactly these features.
-        unsafe { tiles(product, packed_a, packed_b, out) };
+        unsafe { tiles(product, &mut room, out) };
         return;
     }
-    short(product, packed_a, packed_b, out);
+    short(product, &mut room, out);
 }
 
-/// The factors by their strides, and the part of the result that is wanted.
+/// The factors, and the part of the result that is wanted.
 pub(super) struct Product<'a> {
-    pub(super) a: &'a [f32],
-    pub(super) a_row: usize,
-    pub(super) a_term: usize,
-    pub(super) b: &'a [f32],
-    pub(super) b_term: usize,
-    pub(super) b_column: usize,
+    pub(super) a: Factor<'a>,
+    pub(super) b: Factor<'a>,
+    /// The factors as a whole, where they are packed already.
+    pub(super) packed_a: Option<Packed<'a>>,
+    pub(super) packed_b: Option<Packed<'a>>,
     pub(super) bias: Option<&'a [f32]>,
     /// `K`
     pub(super) terms: usize,
     pub(super) rows: Range<usize>,
     pub(super) columns: Range<usize>,
+}
+
+/// Where a part packs what is not packed already.
+struct Room<'a> {
+    a: &'a mut [f32],
+    b: &'a mut [f32],
 }
 
 /// The result: a matrix of so many columns, which begins at element `first` of a tensor.
@@ -98,56 +113,96 @@ impl Out<'_> {
         // SAFETY: rows and columns of this worker's own part; one such range at a time, as `&mut self` says.
         unsafe { self.view.floats_mut(self.tensor, first + columns.start..first + columns.end) }
     }
+
+    /// `V` vectors of columns of `R` rows.
+    #[inline(always)]
+    fn rows<const R: usize, const V: usize>(&mut self, row: usize, columns: Range<usize>) -> [&mut [Lanes; V]; R] {
+        assert!(columns.len() == V * LANES && columns.end <= self.columns);
+        std::array::from_fn(|number| {
+            let first = self.first + (row + number) * self.columns + columns.start;
+            // SAFETY: as above; the rows do not overlap, since no range of columns is longer than a row.
+            let row = unsafe { self.view.floats_mut(self.tensor, first..first + V * LANES) };
+            // SAFETY: just as long, of floats.
+            unsafe { &mut *row.as_mut_ptr().cast::<[Lanes; V]>() }
+        })
+    }
 }
 
 /// With tiles of 12 x 32. These two are for AVX-512 alone: [`multiply`] takes them for nothing else.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-fn wide(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) {
-    blocks::<Avx512, 2, TALL>(product, packed_a, packed_b, out);
+fn wide(product: &Product<'_>, room: &mut Room<'_>, out: &mut Out<'_>) {
+    blocks::<Avx512, 2, TALL>(product, room, out);
 }
 
 /// With tiles of 10 x 16, for results of no more columns.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-fn narrow(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) {
-    blocks::<Avx512, 1, NARROW>(product, packed_a, packed_b, out);
+fn narrow(product: &Product<'_>, room: &mut Room<'_>, out: &mut Out<'_>) {
+    blocks::<Avx512, 1, NARROW>(product, room, out);
 }
 
 vectorized! {
     /// With tiles of 6 x 16.
-    fn short(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) = short_body
+    fn short(product: &Product<'_>, room: &mut Room<'_>, out: &mut Out<'_>) = short_body
 }
 
 #[inline(always)]
-fn short_body<F: Float>(product: &Product<'_>, packed_a: &mut [f32], packed_b: &mut [f32], out: &mut Out<'_>) {
-    blocks::<F, 1, SHORT>(product, packed_a, packed_b, out);
+fn short_body<F: Float>(product: &Product<'_>, room: &mut Room<'_>, out: &mut Out<'_>) {
+    blocks::<F, 1, SHORT>(product, room, out);
 }
 
 #[inline(always)]
-fn blocks<F: Float, const V: usize, const R: usize>(
-    product: &Product<'_>,
-    packed_a: &mut [f32],
-    packed_b: &mut [f32],
-    out: &mut Out<'_>,
-) {
+fn blocks<F: Float, const V: usize, const R: usize>(product: &Product<'_>, room: &mut Room<'_>, out: &mut Out<'_>) {
     let width = V * LANES;
-    for across in product.columns.clone().step_by(ACROSS) {
-        let columns = across..(across + ACROSS).min(product.columns.end);
-        for depth in (0..product.terms).step_by(DEPTH) {
-            let terms = depth..(depth + DEPTH).min(product.terms);
-            pack_b::<V>(product, terms.clone(), columns.clone(), packed_b);
-            for top in product.rows.clone().step_by(R) {
-                let rows = top..(top + R).min(product.rows.end);
-                pack_a::<R>(product, rows.clone(), terms.clone(), packed_a);
-                let a = packed_a[..terms.len() * R].as_chunks::<R>().0;
-                for (panel, first) in columns.clone().step_by(width).enumerate() {
-                    let b = &packed_b[panel * terms.len() * width..][..terms.len() * width];
+    let Range { start: top, end: bottom } = product.rows;
+    let keeps_rows = bottom - top <= DOWN;
+    let mut rest = [[[0.0; LANES]; V]; R];
+    for terms in stretches(product.terms) {
+        let (panel_a, panel_b) = (terms.len() * R, terms.len() * width);
+        for across in product.columns.clone().step_by(ACROSS) {
+            let columns = across..(across + ACROSS).min(product.columns.end);
+            let packed_b = match &product.packed_b {
+                Some(packed) => packed.panels(&terms, across),
+                None => {
+                    let to = &mut room.b[..columns.len().div_ceil(width) * panel_b];
+                    pack(&product.b, width, columns.clone(), terms.clone(), to);
+                    to
+                }
+            };
+            for (place, first_row) in (top..bottom).step_by(R).enumerate() {
+                let rows = first_row..(first_row + R).min(bottom);
+                let a = match &product.packed_a {
+                    Some(packed) => packed.panels(&terms, first_row),
+                    None => {
+                        let to = &mut room.a[if keeps_rows { place * panel_a } else { 0 }..][..panel_a];
+                        if !keeps_rows || across == product.columns.start {
+                            pack(&product.a, R, rows.clone(), terms.clone(), to);
+                        }
+                        to
+                    }
+                };
+                let a = a[..panel_a].as_chunks::<R>().0;
+                for (first, b) in columns.clone().step_by(width).zip(packed_b.chunks_exact(panel_b)) {
                     let b = b.as_chunks::<LANES>().0.as_chunks::<V>().0;
-                    let sums = tile::<F, V, R>(a, b);
                     let columns = first..(first + width).min(columns.end);
-                    for (row, sums) in rows.clone().zip(&sums) {
-                        add(product, terms.start == 0, sums, columns.clone(), out.row(row, columns.clone()));
+                    let whole = rows.len() == R && columns.len() == width;
+                    if !whole && terms.start > 0 {
+                        rows.clone()
+                            .zip(&mut rest)
+                            .for_each(|(row, rest)| *rest = spread(out.row(row, columns.clone())));
+                    }
+                    let start = (terms.start == 0).then(|| match product.bias {
+                        Some(bias) => spread(&bias[columns.clone()]),
+                        None => [[0.0; LANES]; V],
+                    });
+                    let to = if whole { out.rows(first_row, columns.clone()) } else { rest.each_mut() };
+                    tile::<F, V, R>(a, b, start.as_ref(), to);
+                    if !whole {
+                        for (row, rest) in rows.clone().zip(&rest) {
+                            let to = out.row(row, columns.clone());
+                            to.copy_from_slice(&rest.as_flattened()[..to.len()]);
+                        }
                     }
                 }
             }
@@ -155,11 +210,31 @@ fn blocks<F: Float, const V: usize, const R: usize>(
     }
 }
 
-/// The sums of one tile.
+/// As many lanes as there are values, and zeros behind them.
 #[inline(always)]
-fn tile<F: Float, const V: usize, const R: usize>(a: &[[f32; R]], b: &[[Lanes; V]]) -> [[Lanes; V]; R] {
+fn spread<const V: usize>(values: &[f32]) -> [Lanes; V] {
+    std::array::from_fn(|vector| {
+        let values = values.get(vector * LANES..).unwrap_or_default();
+        load(&values[..LANES.min(values.len())])
+    })
+}
+
+/// Sums up one tile and adds it to what the terms before have left, or to the first terms' start.
+///
+/// Nothing but the loop over the terms reaches the sums: so they stay in registers from the first term to the rows.
+#[inline(always)]
+fn tile<F: Float, const V: usize, const R: usize>(
+    a: &[[f32; R]],
+    b: &[[Lanes; V]],
+    start: Option<&[Lanes; V]>,
+    to: [&mut [Lanes; V]; R],
+) {
     let mut sums = [[[0.0; LANES]; V]; R];
-    for (a, b) in a.iter().zip(b) {
+    // By index: as a pair of iterators the loop counts both, with instructions that take turns from the sums.
+    let count = a.len().min(b.len());
+    let (a, b) = (&a[..count], &b[..count]);
+    for term in 0..count {
+        let (a, b) = (&a[term], &b[term]);
         for row in 0..R {
             for vector in 0..V {
                 for lane in 0..LANES {
@@ -168,81 +243,16 @@ fn tile<F: Float, const V: usize, const R: usize>(a: &[[f32; R]], b: &[[Lanes; V
             }
         }
     }
-    sums
-}
-
-/// Adds a row of a tile to what the terms before have left, or to the bias.
-#[inline(always)]
-fn add<const V: usize>(product: &Product<'_>, first: bool, sums: &[Lanes; V], columns: Range<usize>, out: &mut [f32]) {
-    for (vector, sums) in sums.iter().enumerate() {
-        let Some(out) = out.get_mut(vector * LANES..) else { return };
-        let width = LANES.min(out.len());
-        let out = &mut out[..width];
-        let mut total = *sums;
-        let before = match (first, product.bias) {
-            (true, None) => [0.0; LANES],
-            (true, Some(bias)) => load(&bias[columns.start + vector * LANES..][..width]),
-            (false, _) => load(out),
+    for (sums, to) in sums.iter_mut().zip(to) {
+        let before = match start {
+            Some(start) => *start,
+            None => *to,
         };
-        for lane in 0..LANES {
-            total[lane] += before[lane];
-        }
-        store(&total, out);
-    }
-}
-
-/// Some terms of some columns of B, panel by panel: `[panels][terms][V lanes]`, zeros behind the last column.
-#[inline(always)]
-fn pack_b<const V: usize>(product: &Product<'_>, terms: Range<usize>, columns: Range<usize>, packed: &mut [f32]) {
-    let width = V * LANES;
-    for (panel, first) in columns.clone().step_by(width).enumerate() {
-        let packed = &mut packed[panel * terms.len() * width..][..terms.len() * width];
-        let count = width.min(columns.end - first);
-        if product.b_column == 1 {
-            for (to, term) in packed.chunks_exact_mut(width).zip(terms.clone()) {
-                let from = &product.b[term * product.b_term + first..][..count];
-                for (vector, to) in to.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-                    let from = from.get(vector * LANES..).unwrap_or_default();
-                    *to = load(&from[..LANES.min(from.len())]);
-                }
-            }
-        } else {
-            if count < width {
-                packed.fill(0.0);
-            }
-            for (column, from) in (0..count).map(|column| (column, &product.b[(first + column) * product.b_column..])) {
-                for (to, &value) in packed[column..].iter_mut().step_by(width).zip(&from[terms.clone()]) {
-                    *to = value;
-                }
+        for vector in 0..V {
+            for lane in 0..LANES {
+                sums[vector][lane] += before[vector][lane];
             }
         }
-    }
-}
-
-/// Some terms of some rows of A: `[terms][R]`, zeros behind the last row.
-#[inline(always)]
-fn pack_a<const R: usize>(product: &Product<'_>, rows: Range<usize>, terms: Range<usize>, packed: &mut [f32]) {
-    let packed = packed[..terms.len() * R].as_chunks_mut::<R>().0;
-    if product.a_row == 1 {
-        for (to, term) in packed.iter_mut().zip(terms) {
-            let from = &product.a[term * product.a_term + rows.start..][..rows.len()];
-            match from.first_chunk::<R>() {
-                Some(whole) => *to = *whole,
-                None => {
-                    *to = [0.0; R];
-                    to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
-                }
-            }
-        }
-        return;
-    }
-    if rows.len() < R {
-        packed.fill([0.0; R]);
-    }
-    for (place, row) in rows.enumerate() {
-        let from = &product.a[row * product.a_row..][terms.clone()];
-        for (to, &value) in packed.iter_mut().zip(from) {
-            to[place] = value;
-        }
+        *to = *sums;
     }
 }

@@ -10,6 +10,7 @@ mod column_sums;
 mod count_correct;
 mod cross_entropy;
 mod curve_features;
+mod cut;
 mod directional_gradient;
 mod estimate;
 mod fill;
@@ -31,6 +32,8 @@ mod multiply_add;
 mod nonzeros;
 mod normal;
 mod one_hot;
+mod packing;
+mod packs;
 mod perturb;
 mod plan;
 mod precise_affine;
@@ -55,6 +58,7 @@ pub(crate) mod wide_matmul;
 
 use std::collections::HashMap;
 
+use self::cut::Cut;
 use self::memory::{Storage, View};
 use self::plan::{Plan, Task};
 use self::team::Worker;
@@ -221,6 +225,8 @@ impl Task {
             Self::Op(op) => execute(op, view, worker),
             Self::Gather(op, nonzeros) => gather::run_and_list(op, nonzeros, view, worker),
             Self::Pack(weight, packed) => listed::pack(*weight, *packed, view, worker),
+            Self::PackFactor(op, cut, packed) => cut::pack_common(op, *cut, *packed, view, worker),
+            Self::Product(op, cut, packed) => matmul::run(op, *cut, *packed, view, worker),
             Self::Forward(op, nonzeros, packed) => listed::forward(op, nonzeros, *packed, view, worker),
             Self::Transpose(weight, transposed) => probe_fused::transpose(*weight, *transposed, view, worker),
             Self::ProbeFused(op) => probe_fused::run(op, view, worker),
@@ -234,7 +240,7 @@ fn execute(op: &Op, view: &View<'_>, worker: &mut Worker<'_>) {
     match op {
         Op::Gather(op) => gather::run(op, view, worker),
         Op::OneHot(op) => one_hot::run(op, view, worker),
-        Op::Matmul(op) => matmul::run(op, view, worker),
+        Op::Matmul(op) => matmul::run(op, Cut::longer(op), None, view, worker),
         Op::MovedAffine(op) => moved_affine::run(op, view, worker),
         Op::Activate(op) => activate::run(op, view, worker),
         Op::ActivationGradient(op) => activation_gradient::run(op, view, worker),

@@ -5,8 +5,10 @@
 
 use std::collections::HashMap;
 
+use super::cut::Cut;
 use super::listed::packed_shape;
 use super::nonzeros::Nonzeros;
+use super::packs::{Packs, WORTH_PACKING};
 use super::probe_fused::ProbeFused;
 use super::team::Schedule;
 use super::unit_sums::Panels;
@@ -25,6 +27,10 @@ pub(super) enum Task {
     Gather(Gather, Nonzeros),
     /// A weight cut into blocks of units: from here to there.
     Pack(Tensor, Tensor),
+    /// A factor of a product, packed for all parts of it: to there.
+    PackFactor(Matmul, Cut, Tensor),
+    /// A product cut in one way or the other, with that factor where it is packed.
+    Product(Matmul, Cut, Option<Tensor>),
     /// A product of the listed inputs with a weight, which was packed.
     Forward(Matmul, Nonzeros, Tensor),
     /// A weight transposed for probes: from here to there.
@@ -49,6 +55,9 @@ const WORTH_SHARING: usize = 20_000;
 /// Parts a thread: with more than one, a thread that falls behind leaves some to the others.
 const PARTS_EACH: usize = 2;
 
+/// Rows or columns of a product's part, with which packing the other factor for it alone is a twentieth of its work.
+const LINES_A_PART: usize = 512;
+
 impl Plan {
     /// Plans for so many threads. `allocate` gives buffers of so many floats.
     pub(super) fn new(
@@ -61,6 +70,7 @@ impl Plan {
         let mut listed: HashMap<usize, Nonzeros> = HashMap::new();
         let probes = Probes::of(ops)?;
         let mut transposed: HashMap<Span, Tensor> = HashMap::new();
+        let mut packs = Packs::default();
         // The first operation that no task does yet.
         let mut next_op = 0;
         for (index, op) in ops.iter().enumerate() {
@@ -102,7 +112,7 @@ impl Plan {
                         plan.tasks.push(Task::Pack(product.b, packed));
                         plan.tasks.push(Task::Forward(*product, nonzeros, packed));
                     }
-                    None => plan.tasks.push(Task::Op(op.clone())),
+                    None => packs.product(*product, threads, &mut plan, allocate)?,
                 },
                 _ => plan.tasks.push(Task::Op(op.clone())),
             }
@@ -111,7 +121,7 @@ impl Plan {
         Ok(plan)
     }
 
-    fn tensor(
+    pub(super) fn tensor(
         &mut self,
         rows: usize,
         columns: usize,
@@ -184,17 +194,31 @@ fn schedule(tasks: &[Task], threads: usize) -> Result<Schedule> {
 }
 
 /// Parts that a task is cut into.
-fn parts(task: &Task, threads: usize) -> usize {
-    if threads == 1 { 1 } else { (task.work() / WORTH_SHARING + 1).min(threads * PARTS_EACH) }
+pub(super) fn parts(task: &Task, threads: usize) -> usize {
+    let each = match task {
+        // Every part packs the factor that is common to all of them.
+        Task::Product(op, cut, None)
+            if cut.lines(op) < threads * PARTS_EACH * LINES_A_PART
+                && cut.common(op).2.iter().product::<usize>() >= WORTH_PACKING =>
+        {
+            1
+        }
+        _ => PARTS_EACH,
+    };
+    if threads == 1 { 1 } else { (task.work() / WORTH_SHARING + 1).min(threads * each) }
 }
 
 impl Task {
     /// What it touches, and whether it writes there.
-    fn touched(&self) -> Result<Vec<(Span, bool)>> {
+    pub(super) fn touched(&self) -> Result<Vec<(Span, bool)>> {
         let (op, read, written) = match self {
             Self::Op(op) => (op.clone(), Vec::new(), Vec::new()),
             Self::Gather(op, nonzeros) => ((*op).into(), Vec::new(), nonzeros.spans().to_vec()),
             Self::Pack(weight, packed) => return Ok(vec![(weight.span(), false), (packed.span(), true)]),
+            Self::PackFactor(op, cut, packed) => {
+                return Ok(vec![(cut.common(op).0.span(), false), (packed.span(), true)]);
+            }
+            Self::Product(op, _, packed) => ((*op).into(), packed.iter().map(Tensor::span).collect(), Vec::new()),
             Self::Forward(op, nonzeros, packed) => {
                 ((*op).into(), nonzeros.spans().into_iter().chain([packed.span()]).collect(), Vec::new())
             }
@@ -224,6 +248,8 @@ impl Task {
         match self {
             Self::Gather(op, _) => 2 * op.inputs.len(),
             Self::Pack(weight, _) | Self::Transpose(weight, _) => weight.len(),
+            Self::PackFactor(_, _, packed) => packed.len(),
+            Self::Product(op, ..) => 2 * op.shape().iter().product::<usize>(),
             Self::ProbeFused(op) => op.probes.behind.out.len() * (3 + op.probes.next.columns),
             // A fifth of the inputs, usually.
             Self::Forward(op, ..) | Self::Gradient(op, _) => op.shape().iter().product::<usize>() / 2,
