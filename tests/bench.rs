@@ -84,6 +84,7 @@ fn a_row_has_every_key_and_the_ceilings_are_positive() {
         "outliers",
         "runs",
         "repeats",
+        "device_seconds",
         "gflops",
         "gbytes_per_second",
         "share_of_ceiling",

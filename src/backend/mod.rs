@@ -94,6 +94,17 @@ pub trait Backend {
     /// When the device fails.
     fn run(&mut self, program: ProgramId, times: usize) -> Result<()>;
 
+    /// Runs a program `times` times, as [`Backend::run`] does, waits, and tells how many seconds that took by the device's
+    /// own clock: without what the host and the way to the device add. `None` where it has none (the program may not have
+    /// run then), or one that does not go on.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn device_seconds(&mut self, program: ProgramId, times: usize) -> Result<Option<f64>> {
+        let _ = (program, times);
+        Ok(None)
+    }
+
     /// Waits until everything that was asked for is done.
     ///
     /// # Errors

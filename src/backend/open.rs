@@ -22,7 +22,8 @@ pub struct OpenOptions {
     ///
     /// Other tiles add in another order: the same seed gives the same bits on the same device with the same tiles.
     pub tiles: Option<Tiles>,
-    /// Adapters only: whether the [`Tuning`] that the user's cache folder may hold is used, as the program does.
+    /// Adapters only: whether what the user's cache folder may hold of the adapter is used, and added to, as the program
+    /// does: its [`Tuning`], and kernels that its driver compiled.
     pub kept: bool,
 }
 
@@ -106,7 +107,7 @@ fn gone(index: usize) -> Error {
 }
 
 fn open_gpu(adapter: &wgpu::Adapter, summary: &AdapterSummary, options: OpenOptions) -> Result<GpuBackend> {
-    let mut backend = GpuBackend::open(adapter, summary.info.clone(), options)?;
+    let mut backend = GpuBackend::open(adapter, summary, options)?;
     self_test(&mut backend)?;
     Ok(backend)
 }

@@ -66,6 +66,10 @@ impl Backend for Scope<'_> {
         self.backend.run(program, times)
     }
 
+    fn device_seconds(&mut self, program: ProgramId, times: usize) -> Result<Option<f64>> {
+        self.backend.device_seconds(program, times)
+    }
+
     fn wait(&mut self) -> Result<()> {
         self.backend.wait()
     }

@@ -44,7 +44,7 @@ struct Document {
 
 /// What makes an adapter another one: its own name and numbers, and its driver's.
 #[derive(PartialEq, Serialize, Deserialize)]
-struct Identity {
+pub(super) struct Identity {
     name: String,
     vendor: u32,
     device: u32,
@@ -54,19 +54,19 @@ struct Identity {
 }
 
 impl Identity {
-    fn of(adapter: &AdapterSummary) -> Self {
+    pub(super) fn of(adapter: &AdapterSummary) -> Self {
         let AdapterSummary { info, driver, vendor, device, .. } = adapter;
         let (name, backend) = (info.name.clone(), info.backend.clone());
         Self { name, vendor: *vendor, device: *device, driver: driver.clone(), backend }
     }
 
-    /// The name of its file: readable, and different for different adapters.
-    fn file_name(&self) -> String {
+    /// The name of its file of one kind: readable, and different for different adapters and versions of this crate.
+    pub(super) fn file_name(&self, kind: &str, extension: &str) -> String {
         let Self { name, vendor, device, driver, backend } = self;
         let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).take(16).collect::<String>();
         let whole = format!("{name}\0{vendor}\0{device}\0{driver}\0{backend}\0{}", env!("CARGO_PKG_VERSION"));
         let hash = cache::fnv1a(whole.as_bytes());
-        format!("tuning-{}-{backend}-{hash:016x}.json", plain(name).to_lowercase())
+        format!("{kind}-{}-{backend}-{hash:016x}.{extension}", plain(name).to_lowercase())
     }
 }
 
@@ -99,7 +99,7 @@ impl Tuning {
         let folder = cache::folder().ok_or_else(|| {
             Error::config_hint("this user has no folder to keep a tuning in", "it is found by the variable HOME")
         })?;
-        Ok(folder.join(Identity::of(adapter).file_name()))
+        Ok(folder.join(Identity::of(adapter).file_name("tuning", "json")))
     }
 
     /// What is kept of an adapter; `None` where there is nothing, or nothing that can be trusted.
@@ -181,9 +181,10 @@ mod tests {
         assert_eq!(kept, tuning());
         let expected = Tiles::of(DeviceClass::Software).with(Family::MovedLayers, DeviceClass::Gpu);
         assert_eq!(kept.tiles(), expected);
+        let name = |adapter: &AdapterSummary| Identity::of(adapter).file_name("tuning", "json");
         for other in [adapter("card", "mesa 2"), adapter("cards", "mesa 1")] {
             assert_eq!(Tuning::read(&path, &other), None);
-            assert_ne!(Identity::of(&other).file_name(), Identity::of(&card).file_name());
+            assert_ne!(name(&other), name(&card));
         }
     }
 

@@ -64,12 +64,13 @@ impl Case {
             let program = backend.prepare(&recording)?;
             backend.run(program, 1)?;
             check(backend)?;
-            let timing = stopwatch.time(backend, &mut |backend, times| {
+            let mut timing = stopwatch.time(backend, &mut |backend, times| {
                 backend.run(program, times)?;
                 backend.wait()
-            });
+            })?;
+            stopwatch.time_on_device(backend, program, &mut timing)?;
             backend.discard(program);
-            timing
+            Ok(timing)
         })
     }
 

@@ -26,9 +26,12 @@ pub(super) fn cases(options: &Options) -> Vec<Case> {
                 stopwatch.check()?;
                 gradient.run(backend, 1)?;
                 gradient.check(backend)?;
-                let timing = stopwatch.time(backend, &mut |backend, times| gradient.run(backend, times));
+                let mut timing = stopwatch.time(backend, &mut |backend, times| gradient.run(backend, times))?;
+                if !gradient.step.must_be_refined() {
+                    stopwatch.time_on_device(backend, gradient.program, &mut timing)?;
+                }
                 backend.discard(gradient.program);
-                timing
+                Ok(timing)
             };
             cases.push(Case::new(Suite::Gradient, method.name(), shape(sizes, batch), work, time));
         }

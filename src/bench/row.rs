@@ -27,6 +27,8 @@ pub struct Row {
     pub runs: usize,
     /// Executions of each sample.
     pub repeats: usize,
+    /// Of one execution, by the device's own clock, where it has one: without what the host adds.
+    pub device_seconds: Option<f64>,
     /// Multiplications and additions, 10^9 a second.
     pub gflops: Option<f64>,
     /// Bytes read and written, each counted once, 10^9 a second.
@@ -57,6 +59,7 @@ impl Row {
             outliers: timing.outliers(),
             runs: timing.runs(),
             repeats: timing.repeats,
+            device_seconds: timing.device_seconds,
             gflops: case.work.flops.map(rate),
             gbytes_per_second: case.work.bytes.map(rate),
             share_of_ceiling: bound.map(|(seconds, _)| seconds / median),

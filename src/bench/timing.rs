@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, ProgramId};
 use crate::{Error, Result};
 
 /// How something is timed.
@@ -65,6 +65,28 @@ impl Stopwatch<'_> {
         }
         Ok(Timing::new(samples, times))
     }
+
+    /// Times executions of a program by the device's own clock as well, where it has one.
+    pub(super) fn time_on_device(
+        &self,
+        backend: &mut dyn Backend,
+        program: ProgramId,
+        timing: &mut Timing,
+    ) -> Result<()> {
+        const MOST: usize = 25;
+        let begun = Instant::now();
+        let mut samples = Vec::new();
+        while samples.is_empty() || (samples.len() < MOST && begun.elapsed() < self.budget / 4) {
+            self.check()?;
+            match backend.device_seconds(program, timing.repeats)? {
+                Some(seconds) => samples.push(seconds / timing.repeats as f64),
+                None => return Ok(()),
+            }
+        }
+        samples.sort_by(f64::total_cmp);
+        timing.device_seconds = Some(median(&samples));
+        Ok(())
+    }
 }
 
 /// The seconds of one execution, as often as they were measured.
@@ -74,12 +96,14 @@ pub(super) struct Timing {
     sorted: Vec<f64>,
     /// Executions of each sample.
     pub(super) repeats: usize,
+    /// Of one execution by the device's own clock, in the middle of several; `None` where it has none.
+    pub(super) device_seconds: Option<f64>,
 }
 
 impl Timing {
     pub(super) fn new(mut samples: Vec<f64>, repeats: usize) -> Self {
         samples.sort_by(f64::total_cmp);
-        Self { sorted: samples, repeats }
+        Self { sorted: samples, repeats, device_seconds: None }
     }
 
     pub(super) fn runs(&self) -> usize {

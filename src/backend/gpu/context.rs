@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::faults::{Fault, Faults};
 use super::guard::{guarded, one_line};
 use super::tiles::{DeviceClass, Tiles};
+use super::{clock, kept_pipelines};
 use crate::backend::OpenOptions;
 use crate::device::DeviceInfo;
 use crate::{Error, Result};
@@ -35,6 +36,9 @@ const LARGEST: u64 = u32::MAX as u64 & !15;
 /// Bind groups alive at once. Direct3D 12 sets memory aside for as many bindings as are asked for.
 const BINDINGS: u32 = 100_000;
 
+/// What is asked for where there is any.
+const OPTIONAL: wgpu::Features = clock::FEATURE.union(kept_pipelines::FEATURE);
+
 /// A device, and what is known of it.
 pub(super) struct Context {
     pub(super) device: wgpu::Device,
@@ -62,6 +66,7 @@ impl Context {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpu-train"),
             required_limits: limits.clone(),
+            required_features: OPTIONAL & adapter.features(),
             // The few buffers are large and get memory of their own; blocks for many small ones would lie idle.
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()

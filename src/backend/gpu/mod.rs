@@ -2,9 +2,11 @@
 
 mod buffers;
 mod catalogue;
+mod clock;
 mod context;
 mod faults;
 pub(crate) mod guard;
+mod kept_pipelines;
 mod kernel;
 mod pipelines;
 mod program;
@@ -51,9 +53,12 @@ mod sum_of_squares;
 mod update;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use self::buffers::Buffers;
+use self::clock::Clock;
 use self::context::Context;
+use self::kept_pipelines::KeptPipelines;
 use self::kernel::Dispatch;
 use self::pipelines::Pipelines;
 use self::probe_sums::ProbeSums;
@@ -63,8 +68,8 @@ use super::op::Op;
 use super::recording::Recording;
 use super::tensor::{BufferId, Span};
 use super::{Backend, OpenOptions, ProgramId, ReadId};
-use crate::Result;
-use crate::device::{DeviceInfo, DeviceKind};
+use crate::device::{AdapterSummary, DeviceInfo, DeviceKind};
+use crate::{Error, Result};
 
 pub use tiles::{DeviceClass, Family, Tiles};
 
@@ -87,15 +92,32 @@ impl GpuBackend {
     /// # Errors
     /// [`Error::Limit`](crate::Error::Limit) when the adapter is too small for the kernels,
     /// [`Error::Driver`](crate::Error::Driver) when it cannot be opened.
-    pub fn open(adapter: &wgpu::Adapter, info: DeviceInfo, options: OpenOptions) -> Result<Self> {
+    pub fn open(adapter: &wgpu::Adapter, summary: &AdapterSummary, options: OpenOptions) -> Result<Self> {
+        let file = options.kept.then(|| kept_pipelines::path(summary)).flatten();
+        Self::open_with(adapter, summary, options, file)
+    }
+
+    /// The same, with the compiled kernels that this file holds, and others added to it at the end.
+    fn open_with(
+        adapter: &wgpu::Adapter,
+        summary: &AdapterSummary,
+        options: OpenOptions,
+        file: Option<PathBuf>,
+    ) -> Result<Self> {
+        let context = Context::open(adapter, summary.info.clone(), options)?;
+        let kept = file.map(|file| KeptPipelines::open(&context, file)).transpose()?.flatten();
         Ok(Self {
             programs: HashMap::new(),
             next_program: 0,
-            pipelines: Pipelines::default(),
+            pipelines: Pipelines::new(kept),
             buffers: Buffers::default(),
             ahead: Ahead::default(),
-            context: Context::open(adapter, info, options)?,
+            context,
         })
+    }
+
+    fn no_program(&self) -> Error {
+        self.context.refused("running a program", "there is no such program, or a buffer of it was freed")
     }
 }
 
@@ -104,7 +126,9 @@ impl Drop for GpuBackend {
     /// a failure is an error value; a device that is lost is left to the operating system.
     fn drop(&mut self) {
         let idle = self.context.wait(None, || "closing the device".into());
-        if idle.is_err() || self.context.is_lost() {
+        if idle.is_ok() && !self.context.is_lost() {
+            self.pipelines.keep(&self.context);
+        } else {
             std::mem::forget((self.context.device.clone(), self.context.queue.clone()));
         }
     }
@@ -188,10 +212,16 @@ impl Backend for GpuBackend {
     fn run(&mut self, program: ProgramId, times: usize) -> Result<()> {
         match self.programs.get_mut(&program.0) {
             Some(program) => program.run(&self.context, &mut self.ahead, times),
-            None => {
-                let reason = "there is no such program, or a buffer of it was freed";
-                Err(self.context.refused("running a program", reason))
-            }
+            None => Err(self.no_program()),
+        }
+    }
+
+    fn device_seconds(&mut self, program: ProgramId, times: usize) -> Result<Option<f64>> {
+        self.wait()?;
+        match (Clock::of(&self.context)?, self.programs.get(&program.0)) {
+            (Some(clock), Some(program)) => program.device_seconds(&self.context, &clock, times),
+            (None, Some(_)) => Ok(None),
+            (_, None) => Err(self.no_program()),
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::buffers::Buffers;
 use super::context::Context;
+use super::kept_pipelines::KeptPipelines;
 use super::kernel::{Binding, Dispatch};
 use crate::Result;
 use crate::backend::tensor::{BufferId, Span};
@@ -49,9 +50,22 @@ pub(super) struct Pipelines {
     pipelines: HashMap<Variant, wgpu::ComputePipeline>,
     groups: HashMap<Bound, wgpu::BindGroup>,
     parameters: HashMap<Vec<u32>, wgpu::Buffer>,
+    kept: Option<KeptPipelines>,
 }
 
 impl Pipelines {
+    /// With those of earlier starts.
+    pub(super) fn new(kept: Option<KeptPipelines>) -> Self {
+        Self { kept, ..Self::default() }
+    }
+
+    /// Keeps what was compiled for later starts.
+    pub(super) fn keep(&self, context: &Context) {
+        if let Some(kept) = self.kept.as_ref().filter(|_| !self.pipelines.is_empty()) {
+            kept.keep(context);
+        }
+    }
+
     /// Compiles what these dispatches need and is not there yet, on all cores.
     pub(super) fn compile(&mut self, context: &Context, dispatches: &[Dispatch]) -> Result<()> {
         let mut wanted = Vec::new();
@@ -143,9 +157,7 @@ impl Pipelines {
                     // large tiles many times slower to compile on some drivers.
                     zero_initialize_workgroup_memory: false,
                 },
-                // wgpu's cache holds nothing but headers on lavapipe and SwiftShader, and makes nothing faster there;
-                // Mesa keeps kernels on its own. It comes when a driver is at hand that gains by it.
-                cache: None,
+                cache: self.kept.as_ref().map(KeptPipelines::cache),
             })
         })
     }
@@ -216,6 +228,12 @@ impl Pipelines {
     /// Lets go of what is bound to a buffer, so that its memory can be given back.
     pub(super) fn forget(&mut self, buffer: BufferId) {
         self.groups.retain(|bound, _| bound.spans.iter().all(|span| span.buffer != buffer));
+    }
+
+    /// Whether any are kept.
+    #[cfg(test)]
+    pub(super) fn keeps(&self) -> bool {
+        self.kept.is_some()
     }
 
     /// How many pipelines there are.

@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::buffers::Buffers;
+use super::clock::Clock;
 use super::context::Context;
 use super::kernel::{Binding, Dispatch};
 use super::pipelines::Pipelines;
@@ -22,6 +23,9 @@ const MOST: usize = 8_192;
 
 /// Submissions that the device may have ahead of it.
 const AHEAD: usize = 3;
+
+/// What debuggers call it.
+const LABEL: Option<&str> = Some("gpu-train.run");
 
 /// One dispatch, ready.
 struct Step {
@@ -68,15 +72,42 @@ impl Program {
         let mut done = 0;
         while done < total {
             let count = self.length.min(total - done);
-            let first = done % self.steps.len();
-            let steps = self.steps.iter().cycle().skip(first).take(count);
-            let submission = context.attempt(running, || submit(context, steps))?;
+            let submission = context.attempt(running, || {
+                let mut encoder = encoder(context);
+                encode(&mut encoder, None, self.steps_from(done, count));
+                context.queue.submit([encoder.finish()])
+            })?;
             done += count;
             if let Some((count, elapsed)) = ahead.push(context, submission, count)? {
                 self.length = next_length(count, elapsed);
             }
         }
         Ok(())
+    }
+
+    /// Does the same, waits for each submission, and adds up how long they took by the device's clock; `None` where that
+    /// shows nothing.
+    pub(super) fn device_seconds(&self, context: &Context, clock: &Clock, times: usize) -> Result<Option<f64>> {
+        let total = self.steps.len() * times;
+        let (mut done, mut sum) = (0, Some(0.0));
+        while done < total {
+            let count = self.length.min(total - done);
+            let (submission, mapped) = context.attempt(running, || {
+                let mut encoder = encoder(context);
+                encode(&mut encoder, Some(clock), self.steps_from(done, count));
+                let mapped = clock.resolve(&mut encoder);
+                (context.queue.submit([encoder.finish()]), mapped)
+            })?;
+            done += count;
+            let seconds = clock.seconds(context, submission, &mapped)?;
+            sum = sum.zip(seconds).map(|(sum, seconds)| sum + seconds);
+        }
+        Ok(sum)
+    }
+
+    /// `count` dispatches from one of them on, the program over and over.
+    fn steps_from(&self, first: usize, count: usize) -> impl Iterator<Item = &Step> {
+        self.steps.iter().cycle().skip(first % self.steps.len().max(1)).take(count)
     }
 }
 
@@ -91,10 +122,13 @@ fn next_length(count: usize, elapsed: Duration) -> usize {
     ((count as f64 * factor.min(8.0)) as usize).clamp(FIRST / 4, MOST)
 }
 
-fn submit<'a>(context: &Context, steps: impl Iterator<Item = &'a Step>) -> wgpu::SubmissionIndex {
-    let label = Some("gpu-train.run");
-    let mut encoder = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
-    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes: None });
+fn encoder(context: &Context) -> wgpu::CommandEncoder {
+    context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: LABEL })
+}
+
+fn encode<'a>(encoder: &mut wgpu::CommandEncoder, clock: Option<&Clock>, steps: impl Iterator<Item = &'a Step>) {
+    let timestamp_writes = clock.map(Clock::writes);
+    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: LABEL, timestamp_writes });
     let mut bound: Option<&Step> = None;
     for step in steps {
         if bound.is_none_or(|bound| bound.pipeline != step.pipeline) {
@@ -107,8 +141,6 @@ fn submit<'a>(context: &Context, steps: impl Iterator<Item = &'a Step>) -> wgpu:
         pass.dispatch_workgroups(x, y, z);
         bound = Some(step);
     }
-    drop(pass);
-    context.queue.submit([encoder.finish()])
 }
 
 /// What a shader and WebGPU rely on, checked before a bind group is made of it.

@@ -1,9 +1,13 @@
 //! The engine and its own kernels on every adapter of this machine, against float64 on the host.
 
+use std::time::Instant;
+
 use super::GpuBackend;
 use crate::Error;
 use crate::backend::tensor::{BufferId, Span};
-use crate::backend::{Advance, Backend, Fill, Gather, Matmul, OneHot, OpenOptions, Recording, Tensor, Words};
+use crate::backend::{
+    Advance, Backend, Fill, Gather, Matmul, MultiplyAdd, OneHot, OpenOptions, Recording, Tensor, Words,
+};
 use crate::device::adapters;
 
 /// Does `test` on every adapter, with the shaders' checks and without.
@@ -20,7 +24,7 @@ fn on_every_adapter(test: impl Fn(&str, &mut GpuBackend)) {
         for checks in [true, false] {
             let options = OpenOptions { shader_checks: checks, ..OpenOptions::default() };
             let name = format!("{} ({}, checks {checks})", summary.info.name, summary.info.backend);
-            let mut backend = GpuBackend::open(adapter, summary.info.clone(), options).expect(&name);
+            let mut backend = GpuBackend::open(adapter, summary, options).expect(&name);
             test(&name, &mut backend);
         }
     }
@@ -205,6 +209,58 @@ fn many_runs_are_cut_into_submissions_and_keep_their_order() {
         assert_eq!(backend.finish_read(early).expect(name), [3_000], "{name}");
         backend.wait().expect(name);
     });
+}
+
+/// Half a second of seconds that are minutes, or nanoseconds, would not pass.
+#[test]
+fn the_devices_clock_shows_no_more_than_the_hosts() {
+    on_every_adapter(|name, backend| {
+        let has_clock = backend.context.device.features().contains(wgpu::Features::TIMESTAMP_QUERY);
+        let backend: &mut dyn Backend = backend;
+        let (x, out) = (backend.tensor(64, 64, "x").expect(name), backend.tensor(64, 64, "out").expect(name));
+        let (cursor, step) = (backend.words(1, "cursor").expect(name), backend.words(1, "steps").expect(name));
+        let mut recording = Recording::new();
+        recording.push(MultiplyAdd { x, factor: 0.5, addend: 1.0, rounds: 4_096, out }).expect(name);
+        recording.push(Advance { cursor, step }).expect(name);
+        let program = backend.prepare(&recording).expect(name);
+        backend.run(program, 1).expect(name);
+        backend.wait().expect(name);
+        let begun = Instant::now();
+        let shown = backend.device_seconds(program, 100).expect(name);
+        let elapsed = begun.elapsed().as_secs_f64();
+        assert_eq!(shown.is_some(), has_clock, "{name}: {shown:?}");
+        if let Some(shown) = shown {
+            // The program is nearly all that happened.
+            assert!(shown <= elapsed && shown > elapsed / 50.0, "{name}: {shown} s of {elapsed} s");
+            assert_eq!(backend.read_words(step).expect(name), [101], "{name}");
+            assert!(backend.device_seconds(program, 3).expect(name).is_some(), "{name}");
+        }
+        backend.discard(program);
+        assert!(backend.device_seconds(program, 1).is_err(), "{name}");
+    });
+}
+
+/// Whatever the file holds, and wherever it lies, the device computes as without one.
+#[test]
+fn kernels_from_the_cache_are_as_good_as_compiled_ones() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (index, (summary, adapter)) in adapters().iter().enumerate() {
+        let name = &summary.info.name;
+        let file = folder.path().join(index.to_string()).join("pipelines.bin");
+        let blocked = folder.path().join("file");
+        std::fs::write(&blocked, "no folder").expect(name);
+        for (state, file) in [("cold", &file), ("warm", &file), ("damaged", &file), ("blocked", &blocked.join("x"))] {
+            if state == "damaged" && file.exists() {
+                let half = std::fs::read(file).expect(name);
+                std::fs::write(file, &half[..half.len() / 2]).expect(name);
+            }
+            let opened = GpuBackend::open_with(adapter, summary, OpenOptions::default(), Some(file.clone()));
+            let mut backend = opened.expect(name);
+            let has_cache = backend.context.device.features().contains(wgpu::Features::PIPELINE_CACHE);
+            assert_eq!(backend.pipelines.keeps(), has_cache, "{name}, {state}");
+            check_products(&format!("{name}, {state}"), &mut backend, [33, 17, 29]);
+        }
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl Format {
 
 fn csv(rows: &[Row]) -> String {
     let mut text = String::from(
-        "suite,name,shape,median_seconds,min_seconds,spread,outliers,runs,repeats,gflops,gbytes_per_second,\
+        "suite,name,shape,median_seconds,min_seconds,spread,outliers,runs,repeats,device_seconds,gflops,gbytes_per_second,\
          share_of_ceiling,ceiling,per_second\n",
     );
     let known = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
@@ -61,7 +61,7 @@ fn csv(rows: &[Row]) -> String {
         // Names and shapes have no quotation marks; shapes of networks have commas.
         let _ = writeln!(
             text,
-            "{},{},\"{}\",{},{},{},{},{},{},{},{},{},{},{}",
+            "{},{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{}",
             row.suite,
             row.name,
             row.shape,
@@ -71,6 +71,7 @@ fn csv(rows: &[Row]) -> String {
             row.outliers,
             row.runs,
             row.repeats,
+            known(row.device_seconds),
             known(row.gflops),
             known(row.gbytes_per_second),
             known(row.share_of_ceiling),

@@ -5,8 +5,13 @@ use crate::bench::{Ceilings, Comparison, Row};
 use crate::report::{duration, pairs, percent, significant, table};
 
 /// Of the columns of [`cells`].
-pub(super) const HEADINGS: [&str; 9] =
-    ["row", "shape", "median", "fastest", "spread", "a second", "GFLOP/s", "GB/s", "of the ceiling"];
+pub(super) const HEADINGS: [&str; 10] =
+    ["row", "shape", "median", "fastest", "on the device", "spread", "a second", "GFLOP/s", "GB/s", "of the ceiling"];
+
+/// All columns but that of the device's clock, which many devices do not have.
+fn without_clock<T>([row, shape, median, fastest, _, spread, rate, gflops, gbytes, share]: [T; 10]) -> [T; 9] {
+    [row, shape, median, fastest, spread, rate, gflops, gbytes, share]
+}
 
 /// A time with the unit that suits it, from nanoseconds on.
 fn time(seconds: f64) -> String {
@@ -20,7 +25,7 @@ fn time(seconds: f64) -> String {
 }
 
 /// One row.
-pub(super) fn cells(row: &Row) -> [String; 9] {
+pub(super) fn cells(row: &Row) -> [String; 10] {
     let known = |value: Option<f64>| value.map_or_else(String::new, significant);
     let share = row.share_of_ceiling.zip(row.ceiling);
     [
@@ -28,6 +33,7 @@ pub(super) fn cells(row: &Row) -> [String; 9] {
         row.shape.clone(),
         time(row.median_seconds),
         time(row.min_seconds),
+        row.device_seconds.map_or_else(String::new, time),
         format!("{:.0}%", row.spread * 100.0),
         significant(row.per_second),
         known(row.gflops),
@@ -53,7 +59,12 @@ pub(super) fn ceilings(ceilings: &Ceilings) -> Vec<(&'static str, String)> {
 
 /// Everything.
 pub(super) fn results(document: &Document) -> String {
-    let rows: Vec<_> = document.results.iter().map(cells).collect();
+    let rows = document.results.iter().map(cells);
+    let rows = if document.results.iter().any(|row| row.device_seconds.is_some()) {
+        table(HEADINGS, &rows.collect::<Vec<_>>())
+    } else {
+        table(without_clock(HEADINGS), &rows.map(without_clock).collect::<Vec<_>>())
+    };
     let mut foot = ceilings(&document.ceilings);
     if let Some(bytes) = document.peak_memory_bytes {
         foot.push(("peak memory", format!("{} MiB", significant(bytes as f64 / f64::from(1 << 20)))));
@@ -61,7 +72,7 @@ pub(super) fn results(document: &Document) -> String {
     let stopped = if document.interrupted { ", interrupted" } else { "" };
     foot.push(("took", format!("{}{stopped}", duration(document.seconds))));
     foot.push(("device", document.device.to_string()));
-    let mut text = format!("{}\n{}", table(HEADINGS, &rows), pairs(&foot));
+    let mut text = format!("{rows}\n{}", pairs(&foot));
     if let Some(comparison) = &document.comparison {
         text.push('\n');
         text.push_str(&compared(comparison));
