@@ -2,7 +2,7 @@
 
     cargo build --release
     pip install torch jax tinygrad numpy
-    cargo build --release --manifest-path benches/peers/candle/Cargo.toml  (for the rows candle and candle-single)
+    cargo build --release --manifest-path benches/peers/candle/Cargo.toml  (for the rows candle and candle-single; burn likewise)
     python3 benches/peers/compare.py train    target/release/gpu-train DATA_DIR [--network 784-50-10] [--batch 100] [--activation sigmoid]
     python3 benches/peers/compare.py train    ... --device software --rows numerical,backprop,tinygrad-webgpu
     python3 benches/peers/compare.py matmul   ... [--size 1024] --rows ours,numpy,torch,jax
@@ -33,6 +33,7 @@ LABELS = {
     "torch-compiled": "PyTorch, compiled", "jax": "JAX, jit and scan",
     "tinygrad": "tinygrad, CPU", "tinygrad-webgpu": "tinygrad, WebGPU",
     "candle": "candle, CPU", "candle-single": "candle, one thread",
+    "burn": "burn, CPU (flex)", "burn-single": "burn, one thread", "burn-wgpu": "burn, wgpu",
 }
 CPU_ROWS = "numerical,backprop,jax,torch,torch-compiled,numpy,tinygrad"
 

@@ -15,10 +15,14 @@ PYTHON_PEERS = {
     "tinygrad-webgpu": ("tinygrad_peer.py", [], {"DEV": "WEBGPU"}),
 }
 # built by the user: `cargo build --release` with the manifest of each; products as small as the textbook's network has are faster on
-# one thread of candle's than on two
+# one thread of candle's and burn's than on two
+CANDLE, BURN = "candle/target/release/candle-peer", "burn/target/release/burn-peer"
 RUST_PEERS = {
-    "candle": ("candle/target/release/candle-peer", {}),
-    "candle-single": ("candle/target/release/candle-peer", {"RAYON_NUM_THREADS": "1"}),
+    "candle": (CANDLE, [], {}),
+    "candle-single": (CANDLE, [], {"RAYON_NUM_THREADS": "1"}),
+    "burn": (BURN, ["--device", "cpu"], {}),
+    "burn-single": (BURN, ["--device", "cpu"], {"RAYON_NUM_THREADS": "1"}),
+    "burn-wgpu": (BURN, ["--device", "wgpu"], {}),
 }
 OURS = {"numerical": "numerical", "backprop": "backprop"}
 
@@ -43,8 +47,8 @@ def train_command(options, gradient, steps, rate):
 def peer_command(options, name, task):
     """The command and what it wants in its environment."""
     if name in RUST_PEERS:
-        binary, environment = RUST_PEERS[name]
-        return [HERE / binary, task], environment
+        binary, more, environment = RUST_PEERS[name]
+        return [HERE / binary, task, *more], environment
     script, more, environment = PYTHON_PEERS[name]
     return [options.python, HERE / script, task, *more], environment
 
