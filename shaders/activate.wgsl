@@ -1,14 +1,15 @@
-// out = phi(x), element by element
+// out = phi(x), element by element: each is one number, or four neighbours
 
 override WORKGROUP: u32;
 
 struct Parameters {
+    // Elements.
     len: u32,
     zero: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Element>;
+@group(0) @binding(1) var<storage, read_write> out: array<Element>;
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
 @compute @workgroup_size(WORKGROUP)
@@ -20,6 +21,6 @@ fn main(
     zero = parameters.zero;
     let index = workgroup_number(workgroup, workgroups) * WORKGROUP + local;
     if index < parameters.len {
-        out[index] = activate(x[index]);
+        out[index] = activate_each(x[index]);
     }
 }

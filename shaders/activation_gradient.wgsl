@@ -1,14 +1,15 @@
-// gradient = gradient * phi'(x), element by element, in place
+// gradient = gradient * phi'(x), in place, element by element: each is one number, or four neighbours
 
 override WORKGROUP: u32;
 
 struct Parameters {
+    // Elements.
     len: u32,
     zero: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> gradient: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Element>;
+@group(0) @binding(1) var<storage, read_write> gradient: array<Element>;
 @group(0) @binding(2) var<uniform> parameters: Parameters;
 
 @compute @workgroup_size(WORKGROUP)
@@ -20,6 +21,6 @@ fn main(
     zero = parameters.zero;
     let index = workgroup_number(workgroup, workgroups) * WORKGROUP + local;
     if index < parameters.len {
-        gradient[index] *= slope(x[index]);
+        gradient[index] *= slope_each(x[index]);
     }
 }

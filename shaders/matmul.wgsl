@@ -51,16 +51,6 @@ fn store(at: vec4<u32>, values: vec4<f32>) {
     out[at.w] = values.w;
 }
 
-// A row of the tile. Columns beyond the last are the last once more and hold the same value, so that storing it
-// twice needs no branch.
-fn store_row(row: u32, c0: vec4<u32>, c1: vec4<u32>, c2: vec4<u32>, c3: vec4<u32>, sums: mat4x4<f32>) {
-    let first = min(row, parameters.rows - 1u) * parameters.columns;
-    store(first + c0, sums[0]);
-    store(first + c1, sums[1]);
-    store(first + c2, sums[2]);
-    store(first + c3, sums[3]);
-}
-
 fn load_row(row: u32, c0: vec4<u32>, c1: vec4<u32>, c2: vec4<u32>, c3: vec4<u32>) -> mat4x4<f32> {
     let first = min(row, parameters.rows - 1u) * parameters.columns;
     return mat4x4<f32>(load_out(first + c0), load_out(first + c1), load_out(first + c2), load_out(first + c3));
@@ -95,15 +85,14 @@ fn main(
     let b_columns2 = columns2 * parameters.b_column;
     let b_columns3 = columns3 * parameters.b_column;
 
-    let begin = mat4x4<f32>(load_bias(columns0), load_bias(columns1), load_bias(columns2), load_bias(columns3));
-    var s0 = begin;
-    var s1 = begin;
-    var s2 = begin;
-    var s3 = begin;
-    var s4 = begin;
-    var s5 = begin;
-    var s6 = begin;
-    var s7 = begin;
+    var s0 = mat4x4<f32>();
+    var s1 = mat4x4<f32>();
+    var s2 = mat4x4<f32>();
+    var s3 = mat4x4<f32>();
+    var s4 = mat4x4<f32>();
+    var s5 = mat4x4<f32>();
+    var s6 = mat4x4<f32>();
+    var s7 = mat4x4<f32>();
     if CONTINUED {
         s0 = load_row(row, columns0, columns1, columns2, columns3);
         s1 = load_row(row + 1u, columns0, columns1, columns2, columns3);
@@ -132,12 +121,27 @@ fn main(
         s6 += a[a_at + rows1.z] * factors;
         s7 += a[a_at + rows1.w] * factors;
     }
-    store_row(row, columns0, columns1, columns2, columns3, s0);
-    store_row(row + 1u, columns0, columns1, columns2, columns3, s1);
-    store_row(row + 2u, columns0, columns1, columns2, columns3, s2);
-    store_row(row + 3u, columns0, columns1, columns2, columns3, s3);
-    store_row(row + 4u, columns0, columns1, columns2, columns3, s4);
-    store_row(row + 5u, columns0, columns1, columns2, columns3, s5);
-    store_row(row + 6u, columns0, columns1, columns2, columns3, s6);
-    store_row(row + 7u, columns0, columns1, columns2, columns3, s7);
+    // Stores are written once, and the sums pass through them: all written out they would take a driver longer to compile than
+    // everything else. Columns beyond the last are the last once more and hold the same value, so that storing it twice needs
+    // no branch.
+    for (var i = 0u; i < 8u; i++) {
+        let first = min(row + i, parameters.rows - 1u) * parameters.columns;
+        var line = s0;
+        for (var q = 0u; q < 4u; q++) {
+            let columns = min(four + (column + 4u * q), last_column);
+            if CONTINUED {
+                store(first + columns, line[0]);
+            } else {
+                store(first + columns, load_bias(columns) + line[0]);
+            }
+            line = mat4x4<f32>(line[1], line[2], line[3], line[3]);
+        }
+        s0 = s1;
+        s1 = s2;
+        s2 = s3;
+        s3 = s4;
+        s4 = s5;
+        s5 = s6;
+        s6 = s7;
+    }
 }

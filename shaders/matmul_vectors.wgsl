@@ -1,10 +1,11 @@
 // out = A B, plus a bias or nothing: a register tile of 16 x 16 outputs an invocation, for numbers of terms that are
-// multiples of four. For software drivers, where a load is a loop over the lanes with bounds to check, and takes three
-// quarters of the time even so: everything is loaded by fours, and 32 such loads feed 1,024 multiply-adds (in
-// `matmul.wgsl` 24 single ones feed 128). No driver has registers for 256 sums; they wait in the first-level cache.
+// multiples of four. For software drivers, where a load is a loop over the lanes with bounds to check, and where what a
+// loop carries over is blended by the lanes that are still in it: everything is loaded by fours, and 32 such loads feed 1,024
+// multiply-adds that touch each sum once (in `matmul.wgsl` 24 single ones feed 128). No driver has registers for 256 sums;
+// they wait in the first-level cache.
 //
 // Four neighbours in memory are either four terms of one row of A (column of B), or four rows (columns) of one term.
-// Where the latter do not begin at a multiple of four, the four are cut out of two loads.
+// Where the latter do not begin at a multiple of four, sixteen of them are cut out of five loads.
 
 override WORKGROUP: u32;
 // Whether neighbours in memory are terms.
@@ -41,6 +42,15 @@ fn cut(shift: u32, first: vec4<f32>, second: vec4<f32>) -> vec4<f32> {
     }
 }
 
+fn cut_line(shift: u32, fours: mat4x4<f32>, last: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        cut(shift, fours[0], fours[1]),
+        cut(shift, fours[1], fours[2]),
+        cut(shift, fours[2], fours[3]),
+        cut(shift, fours[3], last),
+    );
+}
+
 fn a_at(at: u32) -> vec4<f32> {
     return a[min(at, parameters.rows * parameters.terms / 4u - 1u)];
 }
@@ -63,50 +73,24 @@ fn columns_of_terms(column: u32, term: u32) -> mat4x4<f32> {
     return mat4x4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
 }
 
-// Four rows from `row` on of term `term` of A, whose first neighbour stands at `shift` in its four.
-fn term_of_rows(row: u32, term: u32, shift: u32) -> vec4<f32> {
+// Sixteen rows from `row` on of term `term` of A, whose first stands at `shift` in its four.
+fn term_of_rows(row: u32, term: u32, shift: u32) -> mat4x4<f32> {
     let at = (term * parameters.rows + row) / 4u;
-    let first = a_at(at);
-    if shift == 0u {
-        return first;
+    let fours = mat4x4<f32>(a_at(at), a_at(at + 1u), a_at(at + 2u), a_at(at + 3u));
+    if (shift & 3u) == 0u {
+        return fours;
     }
-    return cut(shift, first, a_at(at + 1u));
+    return cut_line(shift, fours, a_at(at + 4u));
 }
 
-// Four columns of B, likewise.
-fn term_of_columns(column: u32, term: u32, shift: u32) -> vec4<f32> {
+// Sixteen columns of B, likewise.
+fn term_of_columns(column: u32, term: u32, shift: u32) -> mat4x4<f32> {
     let at = (term * parameters.columns + column) / 4u;
-    let first = b_at(at);
-    if shift == 0u {
-        return first;
+    let fours = mat4x4<f32>(b_at(at), b_at(at + 1u), b_at(at + 2u), b_at(at + 3u));
+    if (shift & 3u) == 0u {
+        return fours;
     }
-    return cut(shift, first, b_at(at + 1u));
-}
-
-// Four rows of A by four terms: a column of the matrix for each row.
-fn load_a(row: u32, term: u32) -> mat4x4<f32> {
-    if A_TERMS_ADJOIN {
-        return rows_of_terms(row, term);
-    }
-    return transpose(mat4x4<f32>(
-        term_of_rows(row, term, 0u),
-        term_of_rows(row, term + 1u, A_SKEW),
-        term_of_rows(row, term + 2u, A_SKEW * 2u),
-        term_of_rows(row, term + 3u, A_SKEW * 3u),
-    ));
-}
-
-// Four columns of B by four terms: a column of the matrix for each term.
-fn load_b(column: u32, term: u32) -> mat4x4<f32> {
-    if B_TERMS_ADJOIN {
-        return transpose(columns_of_terms(column, term));
-    }
-    return mat4x4<f32>(
-        term_of_columns(column, term, 0u),
-        term_of_columns(column, term + 1u, B_SKEW),
-        term_of_columns(column, term + 2u, B_SKEW * 2u),
-        term_of_columns(column, term + 3u, B_SKEW * 3u),
-    );
+    return cut_line(shift, fours, b_at(at + 4u));
 }
 
 fn load_bias(column: u32) -> vec4<f32> {
@@ -114,7 +98,8 @@ fn load_bias(column: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]), parameters.biased == 1u);
 }
 
-fn store(row: u32, column: u32, values: vec4<f32>) {
+fn store(row: u32, column: u32, sums: vec4<f32>) {
+    let values = sums + load_bias(column);
     let at = row * parameters.columns + column;
     let room = select(0u, parameters.columns - min(column, parameters.columns), row < parameters.rows);
     if room > 0u {
@@ -131,13 +116,6 @@ fn store(row: u32, column: u32, values: vec4<f32>) {
     }
 }
 
-fn store_row(row: u32, column: u32, sums: mat4x4<f32>) {
-    store(row, column, sums[0]);
-    store(row, column + 4u, sums[1]);
-    store(row, column + 8u, sums[2]);
-    store(row, column + 12u, sums[3]);
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -151,39 +129,57 @@ fn main(
     let down = tile / parameters.across;
     let row = down * 16u;
     let column = (tile - down * parameters.across) * 16u;
-    let begin = mat4x4<f32>(
-        load_bias(column),
-        load_bias(column + 4u),
-        load_bias(column + 8u),
-        load_bias(column + 12u),
-    );
-    var s0 = begin;
-    var s1 = begin;
-    var s2 = begin;
-    var s3 = begin;
-    var s4 = begin;
-    var s5 = begin;
-    var s6 = begin;
-    var s7 = begin;
-    var s8 = begin;
-    var s9 = begin;
-    var s10 = begin;
-    var s11 = begin;
-    var s12 = begin;
-    var s13 = begin;
-    var s14 = begin;
-    var s15 = begin;
+    var s0 = mat4x4<f32>();
+    var s1 = mat4x4<f32>();
+    var s2 = mat4x4<f32>();
+    var s3 = mat4x4<f32>();
+    var s4 = mat4x4<f32>();
+    var s5 = mat4x4<f32>();
+    var s6 = mat4x4<f32>();
+    var s7 = mat4x4<f32>();
+    var s8 = mat4x4<f32>();
+    var s9 = mat4x4<f32>();
+    var s10 = mat4x4<f32>();
+    var s11 = mat4x4<f32>();
+    var s12 = mat4x4<f32>();
+    var s13 = mat4x4<f32>();
+    var s14 = mat4x4<f32>();
+    var s15 = mat4x4<f32>();
     for (var term = 0u; term < parameters.terms; term += 4u) {
-        let b0 = load_b(column, term);
-        let b1 = load_b(column + 4u, term);
-        let b2 = load_b(column + 8u, term);
-        let b3 = load_b(column + 12u, term);
-        let f0 = mat4x4<f32>(b0[0], b1[0], b2[0], b3[0]);
-        let f1 = mat4x4<f32>(b0[1], b1[1], b2[1], b3[1]);
-        let f2 = mat4x4<f32>(b0[2], b1[2], b2[2], b3[2]);
-        let f3 = mat4x4<f32>(b0[3], b1[3], b2[3], b3[3]);
+        var f0 = mat4x4<f32>();
+        var f1 = mat4x4<f32>();
+        var f2 = mat4x4<f32>();
+        var f3 = mat4x4<f32>();
+        if B_TERMS_ADJOIN {
+            let b0 = transpose(columns_of_terms(column, term));
+            let b1 = transpose(columns_of_terms(column + 4u, term));
+            let b2 = transpose(columns_of_terms(column + 8u, term));
+            let b3 = transpose(columns_of_terms(column + 12u, term));
+            f0 = mat4x4<f32>(b0[0], b1[0], b2[0], b3[0]);
+            f1 = mat4x4<f32>(b0[1], b1[1], b2[1], b3[1]);
+            f2 = mat4x4<f32>(b0[2], b1[2], b2[2], b3[2]);
+            f3 = mat4x4<f32>(b0[3], b1[3], b2[3], b3[3]);
+        } else {
+            f0 = term_of_columns(column, term, 0u);
+            f1 = term_of_columns(column, term + 1u, B_SKEW);
+            f2 = term_of_columns(column, term + 2u, B_SKEW * 2u);
+            f3 = term_of_columns(column, term + 3u, B_SKEW * 3u);
+        }
+        var e0 = mat4x4<f32>();
+        var e1 = mat4x4<f32>();
+        var e2 = mat4x4<f32>();
+        var e3 = mat4x4<f32>();
+        if !A_TERMS_ADJOIN {
+            e0 = term_of_rows(row, term, 0u);
+            e1 = term_of_rows(row, term + 1u, A_SKEW);
+            e2 = term_of_rows(row, term + 2u, A_SKEW * 2u);
+            e3 = term_of_rows(row, term + 3u, A_SKEW * 3u);
+        }
         // Row by row: of all the sums only one row's need registers.
-        let a0 = load_a(row, term);
+        var a0 = transpose(mat4x4<f32>(e0[0], e1[0], e2[0], e3[0]));
+        if A_TERMS_ADJOIN {
+            a0 = rows_of_terms(row, term);
+        }
         s0 += a0[0][0] * f0;
         s0 += a0[0][1] * f1;
         s0 += a0[0][2] * f2;
@@ -200,7 +196,10 @@ fn main(
         s3 += a0[3][1] * f1;
         s3 += a0[3][2] * f2;
         s3 += a0[3][3] * f3;
-        let a1 = load_a(row + 4u, term);
+        var a1 = transpose(mat4x4<f32>(e0[1], e1[1], e2[1], e3[1]));
+        if A_TERMS_ADJOIN {
+            a1 = rows_of_terms(row + 4u, term);
+        }
         s4 += a1[0][0] * f0;
         s4 += a1[0][1] * f1;
         s4 += a1[0][2] * f2;
@@ -217,7 +216,10 @@ fn main(
         s7 += a1[3][1] * f1;
         s7 += a1[3][2] * f2;
         s7 += a1[3][3] * f3;
-        let a2 = load_a(row + 8u, term);
+        var a2 = transpose(mat4x4<f32>(e0[2], e1[2], e2[2], e3[2]));
+        if A_TERMS_ADJOIN {
+            a2 = rows_of_terms(row + 8u, term);
+        }
         s8 += a2[0][0] * f0;
         s8 += a2[0][1] * f1;
         s8 += a2[0][2] * f2;
@@ -234,7 +236,10 @@ fn main(
         s11 += a2[3][1] * f1;
         s11 += a2[3][2] * f2;
         s11 += a2[3][3] * f3;
-        let a3 = load_a(row + 12u, term);
+        var a3 = transpose(mat4x4<f32>(e0[3], e1[3], e2[3], e3[3]));
+        if A_TERMS_ADJOIN {
+            a3 = rows_of_terms(row + 12u, term);
+        }
         s12 += a3[0][0] * f0;
         s12 += a3[0][1] * f1;
         s12 += a3[0][2] * f2;
@@ -252,10 +257,14 @@ fn main(
         s15 += a3[3][2] * f2;
         s15 += a3[3][3] * f3;
     }
-    // One row's stores written once, and the rows passed through it: all of them written out would take a driver longer to
-    // compile than everything else.
+    // Stores are written once, and the sums pass through them: all written out they would take a driver longer to compile than
+    // everything else.
     for (var i = 0u; i < 16u; i++) {
-        store_row(row + i, column, s0);
+        var line = s0;
+        for (var q = 0u; q < 4u; q++) {
+            store(row + i, column + 4u * q, line[0]);
+            line = mat4x4<f32>(line[1], line[2], line[3], line[3]);
+        }
         s0 = s1;
         s1 = s2;
         s2 = s3;

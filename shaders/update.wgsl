@@ -1,10 +1,12 @@
-// One step of gradient descent on a block of parameters.
+// One step of gradient descent on a block of parameters. `Element` is one number, or four neighbours: `lib/one.wgsl`,
+// `lib/four.wgsl`.
 
 // 0 plain, 1 momentum, 2 Adam
 override RULE: u32;
 override WORKGROUP: u32;
 
 struct Parameters {
+    // Elements.
     len: u32,
     zero: u32,
     rate: f32,
@@ -17,11 +19,11 @@ struct Parameters {
     epsilon: f32,
 }
 
-@group(0) @binding(0) var<storage, read> gradient: array<f32>;
+@group(0) @binding(0) var<storage, read> gradient: array<Element>;
 @group(0) @binding(1) var<storage, read> steps: array<u32>;
-@group(0) @binding(2) var<storage, read_write> theta: array<f32>;
+@group(0) @binding(2) var<storage, read_write> theta: array<Element>;
 // Velocity, or first and second moment one after the other; nothing for plain descent.
-@group(0) @binding(3) var<storage, read_write> state: array<f32>;
+@group(0) @binding(3) var<storage, read_write> state: array<Element>;
 @group(0) @binding(4) var<uniform> parameters: Parameters;
 
 @compute @workgroup_size(WORKGROUP)

@@ -80,29 +80,36 @@ fn every_operation() -> Vec<Op> {
     let one = words(1);
     let bytes = |columns| Bytes { buffer: BufferId(0), rows: 3, columns };
     let mut ops: Vec<Op> = vec![
-        Gather {
-            images: bytes(784),
-            labels: bytes(1),
-            indices: words(2),
-            cursor: one,
-            inputs: tensor(2, 784),
-            targets: words(2),
-        }
-        .into(),
         OneHot { targets: words(2), out: tensor(2, 10) }.into(),
         CountCorrect { predictions: words(2), targets: words(2), out: one }.into(),
         Advance { cursor: one, step: one }.into(),
         Fill { value: 1.0, out: tensor(2, 2) }.into(),
         MultiplyAdd { x: tensor(2, 2), factor: 0.5, addend: 1.0, rounds: 8, out: tensor(2, 2) }.into(),
     ];
+    for features in [783, 784] {
+        ops.push(
+            Gather {
+                images: bytes(features),
+                labels: bytes(1),
+                indices: words(2),
+                cursor: one,
+                inputs: tensor(2, features),
+                targets: words(2),
+            }
+            .into(),
+        );
+    }
     for activation in Activation::ALL {
-        let x = tensor(2, 2);
-        ops.push(Activate { activation, x, out: x }.into());
-        ops.push(ActivationGradient { activation, x, gradient: x }.into());
+        for x in [tensor(1, 3), tensor(2, 2)] {
+            ops.push(Activate { activation, x, out: x }.into());
+            ops.push(ActivationGradient { activation, x, gradient: x }.into());
+        }
     }
     for rule in [Rule::Sgd, Rule::Momentum { momentum: 0.9 }, Rule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }] {
-        let (parameters, state) = (tensor(1, 4), Some(tensor(rule.state_blocks(), 4)));
-        ops.push(Update { rule, learning_rate: 0.1, parameters, gradient: parameters, state, step: one }.into());
+        for len in [3, 4] {
+            let (parameters, state) = (tensor(1, len), Some(tensor(rule.state_blocks(), len)));
+            ops.push(Update { rule, learning_rate: 0.1, parameters, gradient: parameters, state, step: one }.into());
+        }
     }
     for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
         // So large that software drivers take large tiles, with rows and columns that are no multiples of four.

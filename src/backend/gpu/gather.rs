@@ -5,11 +5,14 @@ use crate::backend::op::Gather;
 
 pub(super) fn dispatches(op: &Gather, _class: DeviceClass) -> Vec<Dispatch> {
     let (batch, features) = (op.inputs.rows, op.inputs.columns);
-    let quads = features.div_ceil(4);
+    let whole = features.is_multiple_of(4);
     vec![Dispatch {
         name: "gather",
-        source: shader!("gather", "grid"),
-        constants: vec![("WORKGROUP", WORKGROUP.into())],
+        source: match whole {
+            true => shader!("gather", "grid", "inputs_four"),
+            false => shader!("gather", "grid", "inputs_one"),
+        },
+        constants: vec![("WORKGROUP", WORKGROUP.into()), ("WHOLE", f64::from(u8::from(whole)))],
         bindings: vec![
             Binding::Read(op.images.span()),
             Binding::Read(op.labels.span()),
@@ -18,9 +21,7 @@ pub(super) fn dispatches(op: &Gather, _class: DeviceClass) -> Vec<Dispatch> {
             Binding::Write(op.inputs.span()),
             Binding::Write(op.targets.span()),
         ],
-        parameters: [batch, op.indices.len / batch.max(1), op.images.rows, features, quads]
-            .map(|word| word as u32)
-            .to_vec(),
-        workgroups: folded((batch * quads).div_ceil(WORKGROUP as usize)),
+        parameters: [batch, op.indices.len / batch.max(1), op.images.rows, features].map(|word| word as u32).to_vec(),
+        workgroups: folded(batch),
     }]
 }

@@ -81,6 +81,12 @@ pub(crate) fn row_grid(rows: usize, len: usize) -> (u32, [u32; 3]) {
     (lanes, folded((rows * lanes as usize).div_ceil(WORKGROUP as usize)))
 }
 
+/// Whether so many activations are done four at a time: where there are whole fours, and not of functions so long that four
+/// of them want more registers than there are for many waves.
+pub(crate) fn goes_by_fours(activation: Activation, len: usize) -> bool {
+    len.is_multiple_of(4) && !matches!(activation, Activation::Gelu | Activation::Softplus)
+}
+
 /// The number that shaders know an activation by.
 pub(crate) fn activation_code(activation: Activation) -> f64 {
     match activation {

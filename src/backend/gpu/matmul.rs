@@ -4,16 +4,25 @@ use super::kernel::{Binding, DeviceClass, Dispatch, MAX_TRIPS, folded, shader};
 use crate::backend::op::Matmul;
 
 pub(super) fn dispatches(op: &Matmul, class: DeviceClass) -> Vec<Dispatch> {
-    let [_, k, _] = op.shape();
-    let by_fours = k.is_multiple_of(VECTOR) && k / VECTOR <= MAX_TRIPS;
-    if class == DeviceClass::Software && by_fours && is_large(op) {
-        return vec![by_vectors(op)];
+    match by_vectors(op, class) {
+        Some(dispatch) if is_large(op) => vec![dispatch],
+        _ => {
+            let k = op.shape()[1];
+            (0..k).step_by(MAX_TRIPS).map(|first| product(op, class, first..(first + MAX_TRIPS).min(k))).collect()
+        }
     }
-    (0..k).step_by(MAX_TRIPS).map(|first| product(op, class, first..(first + MAX_TRIPS).min(k))).collect()
 }
 
-/// Whether a product is large enough for the large tile to be worth the half second that a software driver takes to
-/// compile it.
+/// What does it faster where it is done very often: where so many times a little are more than what compiling another
+/// kernel takes.
+pub(super) fn often(op: &Matmul, class: DeviceClass) -> Option<Vec<Dispatch>> {
+    const ENOUGH: usize = 1 << 21;
+    let vectors = by_vectors(op, class).filter(|_| op.shape().into_iter().product::<usize>() >= ENOUGH)?;
+    Some(vec![vectors])
+}
+
+/// Whether a product is so large that the larger tile of a software driver is worth the half second that it takes to compile,
+/// be it done once.
 pub(super) fn is_large(op: &Matmul) -> bool {
     const LARGE: usize = 1 << 22;
     op.shape().into_iter().product::<usize>() >= LARGE
@@ -31,16 +40,19 @@ const VECTORS_TILE: [usize; 2] = [16, 16];
 /// Few invocations a workgroup spread small products over all cores of a CPU.
 const WORKGROUP: usize = 8;
 
-/// The product for software drivers, whose terms come by fours.
-fn by_vectors(op: &Matmul) -> Dispatch {
+/// The product for software drivers, where its terms come by fours.
+fn by_vectors(op: &Matmul, class: DeviceClass) -> Option<Dispatch> {
     let [m, k, n] = op.shape();
+    if class != DeviceClass::Software || !k.is_multiple_of(VECTOR) || k / VECTOR > MAX_TRIPS {
+        return None;
+    }
     let (across, down) = (n.div_ceil(VECTORS_TILE[1]), m.div_ceil(VECTORS_TILE[0]));
     let flag = |is: bool| f64::from(u8::from(is));
     // Where terms adjoin, a row or column of them begins at a multiple of four.
     let skew = |terms_adjoin: bool, stride: usize| if terms_adjoin { 0.0 } else { (stride % VECTOR) as f64 };
     let (a_terms_adjoin, b_terms_adjoin) = (!op.transpose_a, op.transpose_b);
     let biased = usize::from(op.bias.is_some());
-    Dispatch {
+    Some(Dispatch {
         name: "matmul_vectors",
         source: shader!("matmul_vectors", "grid"),
         constants: vec![
@@ -53,7 +65,7 @@ fn by_vectors(op: &Matmul) -> Dispatch {
         bindings: bindings(op),
         parameters: [m, n, k, biased, across, across * down].map(|word| word as u32).to_vec(),
         workgroups: folded((across * down).div_ceil(WORKGROUP)),
-    }
+    })
 }
 
 fn bindings(op: &Matmul) -> Vec<Binding> {

@@ -167,7 +167,8 @@ impl Backend for GpuBackend {
     }
 
     fn prepare(&mut self, recording: &Recording) -> Result<ProgramId> {
-        let mut all = Vec::new();
+        // What is done the first times, and what is done from then on.
+        let (mut all, mut often) = (Vec::new(), Vec::new());
         let fused = Probes::of(recording.ops())?;
         // The first operation that is not done yet.
         let mut next = 0;
@@ -187,19 +188,27 @@ impl Backend for GpuBackend {
             let whole = fused.all_from(index);
             let sums = whole.and_then(|probes| ProbeSums::pieces(&probes, |tensor| self.buffers.floats_from(tensor)));
             if let (Some(pieces), Some(probes)) = (sums, whole) {
-                all.extend(pieces.iter().flat_map(|piece| piece.dispatches(class)));
+                let pieces: Vec<_> = pieces.iter().flat_map(|piece| piece.dispatches(class)).collect();
+                often.extend_from_slice(&pieces);
+                all.extend(pieces);
                 next = index + probes.ops;
             } else if let Some(probes) = fused.starting_at(index)
                 && probe_fused::is_possible(&probes.behind, probes.next)
             {
-                all.extend(probe_fused::dispatches(&probes, class));
+                let together = probe_fused::dispatches(&probes, class);
+                often.extend_from_slice(&together);
+                all.extend(together);
                 // All but the last.
                 next = index + probes.ops - 1;
             } else {
-                all.extend(dispatches(op, class));
+                let once = dispatches(op, class);
+                let faster = if let Op::Matmul(op) = op { matmul::often(op, class) } else { None };
+                often.extend(faster.unwrap_or_else(|| once.clone()));
+                all.extend(once);
             }
         }
-        let program = Program::new(&self.context, &self.buffers, &mut self.pipelines, &all)?;
+        let often = (often != all).then_some(often);
+        let program = Program::new(&self.context, &self.buffers, &mut self.pipelines, &all, often.as_deref())?;
         self.next_program = self.next_program.wrapping_add(1);
         self.programs.insert(self.next_program, program);
         Ok(ProgramId(self.next_program))
@@ -218,7 +227,7 @@ impl Backend for GpuBackend {
 
     fn device_seconds(&mut self, program: ProgramId, times: usize) -> Result<Option<f64>> {
         self.wait()?;
-        match (Clock::of(&self.context)?, self.programs.get(&program.0)) {
+        match (Clock::of(&self.context)?, self.programs.get_mut(&program.0)) {
             (Some(clock), Some(program)) => program.device_seconds(&self.context, &clock, times),
             (None, Some(_)) => Ok(None),
             (_, None) => Err(self.no_program()),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::GpuBackend;
+use super::{GpuBackend, program};
 use crate::Error;
 use crate::backend::tensor::{BufferId, Span};
 use crate::backend::{
@@ -60,7 +60,12 @@ fn product(a: &[f32], b: &[f32], bias: Option<&[f32]>, [m, k, n]: [usize; 3]) ->
     out
 }
 
-fn check_products(name: &str, backend: &mut GpuBackend, [m, k, n]: [usize; 3]) {
+fn check_products(name: &str, backend: &mut GpuBackend, shape: [usize; 3]) {
+    check_products_of_runs(name, backend, shape, 1);
+}
+
+/// Holds products to float64 after so many runs of their program.
+fn check_products_of_runs(name: &str, backend: &mut GpuBackend, [m, k, n]: [usize; 3], runs: usize) {
     let backend: &mut dyn Backend = backend;
     let (a, b, bias) = (noise(m * k, 1), noise(k * n, 2), noise(n, 3));
     let mut made = Vec::new();
@@ -79,7 +84,9 @@ fn check_products(name: &str, backend: &mut GpuBackend, [m, k, n]: [usize; 3]) {
         let mut recording = Recording::new();
         let op = Matmul { a: stored_a, transpose_a, b: stored_b, transpose_b, bias: stored_bias, out };
         recording.push(op).expect(name);
-        backend.run_once(&recording).expect(name);
+        let program = backend.prepare(&recording).expect(name);
+        backend.run(program, runs).expect(name);
+        backend.discard(program);
         let results = backend.read_tensor(out).expect(name);
         let expected = product(&a, &b, with_bias.then_some(&bias), [m, k, n]);
         for (index, (&got, &(expected, scale))) in results.iter().zip(&expected).enumerate() {
@@ -125,6 +132,16 @@ fn products_of_long_sums() {
 #[test]
 fn products_of_many_tiles() {
     on_every_adapter(|name, backend| check_products(name, backend, [1_000, 40, 520]));
+}
+
+/// Kernels that are worth their compilation only then are as right as those before them.
+#[test]
+fn products_of_programs_that_run_often() {
+    on_every_adapter(|name, backend| {
+        for shape in [[100, 784, 50], [784, 100, 50], [131, 256, 65]] {
+            check_products_of_runs(&format!("{name}, often"), backend, shape, program::FEW + 1);
+        }
+    });
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl DeviceClass {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
-    /// Matrix products of few multiply-adds, as in networks of one hidden layer.
+    /// Matrix products of few multiply-adds, as in networks of one hidden layer, and the sums of columns that go with them.
     SmallProducts,
     /// The others.
     LargeProducts,
@@ -73,7 +73,7 @@ impl Family {
     pub(crate) fn of(op: &Op) -> Option<Self> {
         Some(match op {
             Op::Matmul(op) if matmul::is_large(op) => Self::LargeProducts,
-            Op::Matmul(_) => Self::SmallProducts,
+            Op::Matmul(_) | Op::ColumnSums(_) => Self::SmallProducts,
             Op::MovedAffine(_) => Self::MovedLayers,
             Op::ProbeSingle(_) => Self::SingleProbes,
             Op::ProbeBehind(_) => Self::DeepProbes,
@@ -131,6 +131,11 @@ mod tests {
         let (small, large) = (product([100, 784, 50]), product([128, 784, 512]));
         let software = Tiles::of(DeviceClass::Software);
         assert_eq!((name(software, &small), name(software, &large)), ("matmul", "matmul_vectors"));
+        let often = |tiles: Tiles| match &small {
+            Op::Matmul(op) => matmul::often(op, tiles.class_of(&small)).map(|dispatches| dispatches[0].name),
+            _ => None,
+        };
+        assert_eq!((often(software), often(Tiles::of(DeviceClass::Gpu))), (Some("matmul_vectors"), None));
         let mixed = software.with(Family::SmallProducts, DeviceClass::Gpu);
         assert_eq!((name(mixed, &small), name(mixed, &large)), ("matmul_tiled", "matmul_vectors"));
         let gpu = Tiles::of(DeviceClass::Gpu);

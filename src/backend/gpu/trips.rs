@@ -31,6 +31,7 @@ pub(super) fn trips(op: &Op) -> usize {
                 op.samples.div_ceil(lanes) * 2 + 2 * lanes
             }
         }
+        Op::Gather(op) => op.inputs.columns.div_ceil(4 * lanes),
         Op::Mean(op) => op.x.rows.div_ceil(256),
         Op::CountCorrect(op) => op.targets.len.div_ceil(256),
         Op::Softmax(op) => 3 * op.x.columns.div_ceil(lanes),

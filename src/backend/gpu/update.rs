@@ -1,10 +1,14 @@
 //! Steps of gradient descent. See `shaders/update.wgsl`.
 
-use super::kernel::{Binding, DeviceClass, Dispatch, WORKGROUP, folded, shader};
+use super::kernel::{Binding, DeviceClass, Dispatch, folded, shader};
 use crate::backend::op::{Rule, Update};
 
+/// Little is done for each element: software drivers take longer to begin a workgroup than for one of 64.
+const WORKGROUP: usize = 256;
+
 pub(super) fn dispatches(op: &Update, _class: DeviceClass) -> Vec<Dispatch> {
-    let len = op.parameters.len();
+    let by_fours = op.parameters.len().is_multiple_of(4);
+    let len = if by_fours { op.parameters.len() / 4 } else { op.parameters.len() };
     let (rule, [beta1, beta2, epsilon]) = match op.rule {
         Rule::Sgd => (0.0, [0.0; 3]),
         Rule::Momentum { momentum } => (1.0, [momentum, 0.0, 0.0]),
@@ -14,8 +18,11 @@ pub(super) fn dispatches(op: &Update, _class: DeviceClass) -> Vec<Dispatch> {
     let numbers = [op.learning_rate, beta1, beta2, logarithm(beta1), logarithm(beta2), epsilon];
     vec![Dispatch {
         name: "update",
-        source: shader!("update", "grid", "numerics"),
-        constants: vec![("WORKGROUP", WORKGROUP.into()), ("RULE", rule)],
+        source: match by_fours {
+            true => shader!("update", "four", "grid", "numerics"),
+            false => shader!("update", "one", "grid", "numerics"),
+        },
+        constants: vec![("WORKGROUP", WORKGROUP as f64), ("RULE", rule)],
         bindings: vec![
             Binding::Read(op.gradient.span()),
             Binding::Read(op.step.span()),
@@ -24,6 +31,6 @@ pub(super) fn dispatches(op: &Update, _class: DeviceClass) -> Vec<Dispatch> {
             Binding::Write(op.state.unwrap_or(op.parameters).span()),
         ],
         parameters: [len as u32, 0].into_iter().chain(numbers.map(f32::to_bits)).collect(),
-        workgroups: folded(len.div_ceil(WORKGROUP as usize)),
+        workgroups: folded(len.div_ceil(WORKGROUP)),
     }]
 }

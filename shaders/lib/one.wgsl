@@ -1,0 +1,3 @@
+// Numbers one by one.
+
+alias Element = f32;
