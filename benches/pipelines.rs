@@ -13,6 +13,7 @@ fn is_usual(variant: &ShaderVariant) -> bool {
     let for_gpus = !matches!(variant.name, "matmul" | "matmul_vectors")
         && (variant.name != "probe_fused" || constant("WORKGROUP") == Some(64.0));
     for_gpus
+        && (variant.name != "column_sums" || among("LANES", &[16.0]))
         && among("ACTIVATION", &[1.0, 3.0])
         && among("OUTPUT", &[0.0])
         && among("NODES", &[1.0])
