@@ -36,6 +36,9 @@ pub(super) struct Prepared {
     pub(super) recording: Recording,
     /// Looks at the results of the first execution.
     pub(super) check: Box<Check>,
+    /// Whether every execution gives the same: it is looked at once more when all is timed, since adapters have other kernels
+    /// for what is done very often.
+    pub(super) repeatable: bool,
 }
 
 impl Case {
@@ -59,7 +62,7 @@ impl Case {
         prepare: impl Fn(&mut dyn Backend) -> Result<Prepared> + 'static,
     ) -> Self {
         Self::new(suite, name, shape, work, move |backend, stopwatch| {
-            let Prepared { recording, check } = prepare(backend)?;
+            let Prepared { recording, check, repeatable } = prepare(backend)?;
             stopwatch.check()?;
             let program = backend.prepare(&recording)?;
             backend.run(program, 1)?;
@@ -69,6 +72,9 @@ impl Case {
                 backend.wait()
             })?;
             stopwatch.time_on_device(backend, program, &mut timing)?;
+            if repeatable {
+                check(backend)?;
+            }
             backend.discard(program);
             Ok(timing)
         })

@@ -13,7 +13,7 @@ use flate2::Crc;
 use super::context::Context;
 use crate::backend::tuning::Identity;
 use crate::device::AdapterSummary;
-use crate::{Result, cache, files};
+use crate::{cache, files};
 
 /// What wgpu asks of a device for it.
 pub(super) const FEATURE: wgpu::Features = wgpu::Features::PIPELINE_CACHE;
@@ -44,10 +44,10 @@ pub(super) struct KeptPipelines {
 }
 
 impl KeptPipelines {
-    /// Takes what a file holds for this adapter. `None` where its driver hands nothing out.
-    pub(super) fn open(context: &Context, file: PathBuf) -> Result<Option<Self>> {
+    /// Takes what a file holds for this adapter. `None` where its driver hands nothing out, or will not take anything.
+    pub(super) fn open(context: &Context, file: PathBuf) -> Option<Self> {
         if !context.device.features().contains(FEATURE) {
-            return Ok(None);
+            return None;
         }
         let kept = read(&file);
         let cache = context.create(
@@ -63,8 +63,14 @@ impl KeptPipelines {
                 // this crate, as the file's name and checksum say; the folder is the user's own.
                 unsafe { context.device.create_pipeline_cache(&descriptor) }
             },
-        )?;
-        Ok(Some(Self { file, cache, checksum: kept.as_deref().map(checksum) }))
+        );
+        match cache {
+            Ok(cache) => Some(Self { file, cache, checksum: kept.as_deref().map(checksum) }),
+            Err(error) => {
+                log::debug!("kernels are not kept: {error}");
+                None
+            }
+        }
     }
 
     pub(super) fn cache(&self) -> &wgpu::PipelineCache {

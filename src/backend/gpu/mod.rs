@@ -105,7 +105,7 @@ impl GpuBackend {
         file: Option<PathBuf>,
     ) -> Result<Self> {
         let context = Context::open(adapter, summary.info.clone(), options)?;
-        let kept = file.map(|file| KeptPipelines::open(&context, file)).transpose()?.flatten();
+        let kept = file.and_then(|file| KeptPipelines::open(&context, file));
         Ok(Self {
             programs: HashMap::new(),
             next_program: 0,
