@@ -90,8 +90,8 @@ impl GpuBackend {
     /// Opens an adapter.
     ///
     /// # Errors
-    /// [`Error::Limit`](crate::Error::Limit) when the adapter is too small for the kernels,
-    /// [`Error::Driver`](crate::Error::Driver) when it cannot be opened.
+    /// [`Error::Limit`] when the adapter is too small for the kernels,
+    /// [`Error::Driver`] when it cannot be opened.
     pub fn open(adapter: &wgpu::Adapter, summary: &AdapterSummary, options: OpenOptions) -> Result<Self> {
         let file = options.kept.then(|| kept_pipelines::path(summary)).flatten();
         Self::open_with(adapter, summary, options, file)
