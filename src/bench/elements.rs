@@ -65,7 +65,7 @@ pub(super) fn gather(suite: Suite, samples: usize, batch: usize, seed: u64) -> C
             let pairs = got.iter().zip(indices.iter().map(label));
             pairs.into_iter().try_for_each(|(&got, label)| hold(backend, "gather", got.into(), (label, 0.0)))
         };
-        Ok(Prepared { recording, check: Box::new(check), repeatable: false })
+        Ok(Prepared { recording, check: Box::new(check) })
     })
 }
 
@@ -83,7 +83,7 @@ fn activate(batch: usize, units: usize, seed: u64) -> Case {
                 (value, 8.0 * ULP * value)
             })
         };
-        Ok(Prepared { recording, check: Box::new(check), repeatable: false })
+        Ok(Prepared { recording, check: Box::new(check) })
     })
 }
 
@@ -112,7 +112,7 @@ fn softmax_cross_entropy(batch: usize, seed: u64) -> Case {
                 (loss, ROUNDING * (1.0 + loss))
             })
         };
-        Ok(Prepared { recording, check: Box::new(check), repeatable: false })
+        Ok(Prepared { recording, check: Box::new(check) })
     })
 }
 
@@ -140,7 +140,7 @@ fn loss_gradient(batch: usize, seed: u64) -> Case {
                 (factor * (f64::from(y[index]) - one), ROUNDING / batch as f64)
             })
         };
-        Ok(Prepared { recording, check: Box::new(check), repeatable: false })
+        Ok(Prepared { recording, check: Box::new(check) })
     })
 }
 
@@ -160,7 +160,7 @@ fn column_sums(batch: usize, units: usize, seed: u64) -> Case {
                 (terms().sum(), (2.0 + (batch as f64).sqrt()) * ULP * magnitude)
             })
         };
-        Ok(Prepared { recording, check: Box::new(check), repeatable: false })
+        Ok(Prepared { recording, check: Box::new(check) })
     })
 }
 
@@ -188,6 +188,6 @@ fn update(parameters: usize, seed: u64) -> Case {
                 (before - shift, 2.0 * ULP * (before.abs() + shift.abs()))
             })
         };
-        Ok(Prepared { recording, check: Box::new(check), repeatable: false })
+        Ok(Prepared { recording, check: Box::new(check) })
     })
 }

@@ -105,7 +105,7 @@ fn near(samples: usize, units: usize, seed: u64) -> Case {
                 })
             })
         };
-        Ok(Prepared { recording, check: Box::new(check), repeatable: false })
+        Ok(Prepared { recording, check: Box::new(check) })
     })
 }
 
@@ -171,7 +171,7 @@ pub(super) fn deep(samples: usize, units: usize, behind: usize, seed: u64) -> Ca
                 })
             })
         };
-        Ok(Prepared { recording, check: Box::new(check), repeatable: false })
+        Ok(Prepared { recording, check: Box::new(check) })
     })
 }
 

@@ -79,7 +79,7 @@ fn moved([samples, sets]: [usize; 2], [inputs, units]: [usize; 2], shared: bool)
                 )
             })
         };
-        Ok(Prepared { recording, check: Box::new(check), repeatable: false })
+        Ok(Prepared { recording, check: Box::new(check) })
     })
 }
 
@@ -131,7 +131,7 @@ fn single(listed: usize) -> Case {
                 (0..listed).map(|entry| quotient(sample(unit, entry))).sum()
             })
         };
-        Ok(Prepared { recording, check: Box::new(check), repeatable: false })
+        Ok(Prepared { recording, check: Box::new(check) })
     })
 }
 

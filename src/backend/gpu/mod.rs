@@ -168,7 +168,11 @@ impl Backend for GpuBackend {
 
     fn prepare(&mut self, recording: &Recording) -> Result<ProgramId> {
         // What is done the first times, and what is done from then on.
-        let (mut all, mut often) = (Vec::new(), Vec::new());
+        let (mut few, mut often) = (Vec::new(), Vec::new());
+        let mut add = |once: Vec<Dispatch>, faster: Option<Vec<Dispatch>>| {
+            often.extend(faster.unwrap_or_else(|| once.clone()));
+            few.extend(once);
+        };
         let fused = Probes::of(recording.ops())?;
         // The first operation that is not done yet.
         let mut next = 0;
@@ -188,27 +192,21 @@ impl Backend for GpuBackend {
             let whole = fused.all_from(index);
             let sums = whole.and_then(|probes| ProbeSums::pieces(&probes, |tensor| self.buffers.floats_from(tensor)));
             if let (Some(pieces), Some(probes)) = (sums, whole) {
-                let pieces: Vec<_> = pieces.iter().flat_map(|piece| piece.dispatches(class)).collect();
-                often.extend_from_slice(&pieces);
-                all.extend(pieces);
+                add(pieces.iter().flat_map(|piece| piece.dispatches(class)).collect(), None);
                 next = index + probes.ops;
             } else if let Some(probes) = fused.starting_at(index)
                 && probe_fused::is_possible(&probes.behind, probes.next)
             {
-                let together = probe_fused::dispatches(&probes, class);
-                often.extend_from_slice(&together);
-                all.extend(together);
+                add(probe_fused::dispatches(&probes, class).into(), None);
                 // All but the last.
                 next = index + probes.ops - 1;
             } else {
-                let once = dispatches(op, class);
                 let faster = if let Op::Matmul(op) = op { matmul::often(op, class) } else { None };
-                often.extend(faster.unwrap_or_else(|| once.clone()));
-                all.extend(once);
+                add(dispatches(op, class), faster);
             }
         }
-        let often = (often != all).then_some(often);
-        let program = Program::new(&self.context, &self.buffers, &mut self.pipelines, &all, often.as_deref())?;
+        let often = (often != few).then_some(often);
+        let program = Program::new(&self.context, &self.buffers, &mut self.pipelines, &few, often.as_deref())?;
         self.next_program = self.next_program.wrapping_add(1);
         self.programs.insert(self.next_program, program);
         Ok(ProgramId(self.next_program))

@@ -1,10 +1,7 @@
 //! Steps of gradient descent. See `shaders/update.wgsl`.
 
-use super::kernel::{Binding, DeviceClass, Dispatch, folded, shader};
+use super::kernel::{Binding, DeviceClass, Dispatch, WORKGROUP, folded, shader};
 use crate::backend::op::{Rule, Update};
-
-/// Little is done for each element: software drivers take longer to begin a workgroup than for one of 64.
-const WORKGROUP: usize = 256;
 
 pub(super) fn dispatches(op: &Update, _class: DeviceClass) -> Vec<Dispatch> {
     let by_fours = op.parameters.len().is_multiple_of(4);
@@ -22,7 +19,7 @@ pub(super) fn dispatches(op: &Update, _class: DeviceClass) -> Vec<Dispatch> {
             true => shader!("update", "four", "grid", "numerics"),
             false => shader!("update", "one", "grid", "numerics"),
         },
-        constants: vec![("WORKGROUP", WORKGROUP as f64), ("RULE", rule)],
+        constants: vec![("WORKGROUP", WORKGROUP.into()), ("RULE", rule)],
         bindings: vec![
             Binding::Read(op.gradient.span()),
             Binding::Read(op.step.span()),
@@ -31,6 +28,6 @@ pub(super) fn dispatches(op: &Update, _class: DeviceClass) -> Vec<Dispatch> {
             Binding::Write(op.state.unwrap_or(op.parameters).span()),
         ],
         parameters: [len as u32, 0].into_iter().chain(numbers.map(f32::to_bits)).collect(),
-        workgroups: folded(len.div_ceil(WORKGROUP)),
+        workgroups: folded(len.div_ceil(WORKGROUP as usize)),
     }]
 }
