@@ -1,12 +1,13 @@
 //! Sums over the samples: a bias's gradient. See `shaders/column_sums.wgsl`.
 
+use super::math::LANES;
 use super::memory::View;
 use super::simd::{Float, vectorized};
 use super::team::Worker;
 use crate::backend::op::ColumnSums;
 
 pub(super) fn run(op: &ColumnSums, view: &View<'_>, worker: &mut Worker<'_>) {
-    let share = worker.share(op.x.columns, 16);
+    let share = worker.share(op.x.columns, LANES);
     // SAFETY: this worker's columns, taken once.
     let out = unsafe { view.floats_mut(op.out, share.clone()) };
     sum(view.floats(op.x), op.x.columns, share.start, out);
@@ -22,20 +23,18 @@ const GROUP: usize = 64;
 
 #[inline(always)]
 fn body<F: Float>(x: &[f32], columns: usize, first: usize, out: &mut [f32]) {
-    for (chunk, out) in out.chunks_mut(16).enumerate() {
-        let at = first + chunk * 16;
-        let mut total = [0.0f32; 16];
+    for (chunk, out) in out.chunks_mut(LANES).enumerate() {
+        let at = first + chunk * LANES;
+        let mut total = F::splat(0.0);
         for group in x.chunks(GROUP * columns) {
-            let mut partial = [0.0f32; 16];
+            let mut partial = F::splat(0.0);
             for row in group.chunks_exact(columns) {
-                for (sum, &value) in partial.iter_mut().zip(&row[at..at + out.len()]) {
-                    *sum += value;
-                }
+                partial = F::add(partial, F::load_some(&row[at..at + out.len()]));
             }
-            for (total, partial) in total.iter_mut().zip(partial) {
-                *total += partial;
-            }
+            total = F::add(total, partial);
         }
-        out.copy_from_slice(&total[..out.len()]);
+        let mut sums = [0.0; LANES];
+        F::store(total, &mut sums);
+        out.copy_from_slice(&sums[..out.len()]);
     }
 }

@@ -229,30 +229,23 @@ fn tile<F: Float, const V: usize, const R: usize>(
     start: Option<&[Lanes; V]>,
     to: [&mut [Lanes; V]; R],
 ) {
-    let mut sums = [[[0.0; LANES]; V]; R];
+    let mut sums = [[F::splat(0.0); V]; R];
     // By index: as a pair of iterators the loop counts both, with instructions that take turns from the sums.
     let count = a.len().min(b.len());
     let (a, b) = (&a[..count], &b[..count]);
     for term in 0..count {
-        let (a, b) = (&a[term], &b[term]);
+        let (a, b) = (&a[term], b[term].each_ref().map(F::load));
         for row in 0..R {
+            let a = F::splat(a[row]);
             for vector in 0..V {
-                for lane in 0..LANES {
-                    sums[row][vector][lane] = F::mul_add(a[row], b[vector][lane], sums[row][vector][lane]);
-                }
+                sums[row][vector] = F::mul_add_vector(a, b[vector], sums[row][vector]);
             }
         }
     }
-    for (sums, to) in sums.iter_mut().zip(to) {
-        let before = match start {
-            Some(start) => *start,
-            None => *to,
-        };
+    for (sums, to) in sums.iter().zip(to) {
         for vector in 0..V {
-            for lane in 0..LANES {
-                sums[vector][lane] += before[vector][lane];
-            }
+            let before = F::load(&start.map_or(to[vector], |start| start[vector]));
+            F::store(F::add(sums[vector], before), &mut to[vector]);
         }
-        *to = *sums;
     }
 }

@@ -76,14 +76,17 @@ fn panels<const W: usize>(factor: &Factor<'_>, lines: Range<usize>, terms: Range
         return;
     }
     // Term by term, so that what lies side by side is read in order.
+    let panels = lines.len().div_ceil(W);
+    assert!(to.len() >= panels * size);
     for (place, term) in terms.enumerate() {
-        let from = &factor.values[term * factor.term..];
-        for (first, to) in lines.clone().step_by(W).zip(to.chunks_exact_mut(size)) {
-            let Some(to) = to[place * W..].first_chunk_mut::<W>() else { return };
+        let from = &factor.values[term * factor.term + lines.start..];
+        for panel in 0..panels {
+            let from = &from[panel * W..];
+            let Some(to) = to[panel * size + place * W..].first_chunk_mut::<W>() else { return };
             // A move of a fixed size is an instruction: lines of the next term may follow the last one.
-            match from[first..].first_chunk() {
+            match from.first_chunk() {
                 Some(whole) => *to = *whole,
-                None => to.iter_mut().zip(&from[first..]).for_each(|(to, &from)| *to = from),
+                None => to.iter_mut().zip(from).for_each(|(to, &from)| *to = from),
             }
         }
     }

@@ -146,30 +146,33 @@ fn body<F: Float>(
                 let factor = curves.scale / (reach * nodes.position[0]);
                 result = F::mul_lanes(&result, &[factor; LANES]);
                 let error = group.bounds::<F>(reach, &a, &result);
-                store(&kept(&error, curves.op.tolerance, &result), &mut coefficients[0][place..]);
+                store(&kept::<F>(error, curves.op.tolerance, &result), &mut coefficients[0][place..]);
                 error
             } else {
                 let (result, missed) = group.polynomial::<F>(reach, &shifts);
                 let error = group.estimates::<F>(reach, gradient, &a, &result, &missed);
                 for (result, coefficients) in result.iter().zip(coefficients.iter_mut()).take(nodes.count) {
-                    store(&kept(&error, curves.op.tolerance, result), &mut coefficients[place..]);
+                    store(&kept::<F>(error, curves.op.tolerance, result), &mut coefficients[place..]);
                 }
                 error
             };
-            store(&error, &mut errors[place..]);
+            store(&lanes::<F>(error), &mut errors[place..]);
         }
     }
 }
 
-/// The coefficients of the curves that are trusted, and 0 for the others.
+/// The coefficients of the curves that are trusted, and 0 for the others, which are those whose error is a NaN, too.
 #[inline(always)]
-fn kept(error: &Lanes, tolerance: f32, result: &Lanes) -> Lanes {
-    let mut kept = [0.0; LANES];
-    for lane in 0..LANES {
-        // A comparison that a NaN fails: such a curve is not trusted either.
-        kept[lane] = if error[lane] <= tolerance { result[lane] } else { 0.0 };
-    }
-    kept
+fn kept<F: Float>(error: F::Vector, tolerance: f32, result: &Lanes) -> Lanes {
+    lanes::<F>(F::select_le(error, F::splat(tolerance), F::load(result), F::splat(0.0)))
+}
+
+/// A vector's numbers.
+#[inline(always)]
+fn lanes<F: Float>(vector: F::Vector) -> Lanes {
+    let mut lanes = [0.0; LANES];
+    F::store(vector, &mut lanes);
+    lanes
 }
 
 /// Neighbouring units of one sample.
@@ -266,19 +269,15 @@ impl Group<'_> {
     /// derivatives of the activation and of the loss. Each derivative of the loss by the unit's output brings a factor of at
     /// most the spread of its weights. `C'` is taken by [`Units::slope_scales`], which is what the curve's scale is made of.
     #[inline(always)]
-    fn bounds<F: Float>(&self, reach: f32, a: &Lanes, result: &Lanes) -> Lanes {
+    fn bounds<F: Float>(&self, reach: f32, a: &Lanes, result: &Lanes) -> F::Vector {
         let ([second, third], scales) = (self.unit.bends::<F>(reach), self.unit.slope_scales());
         let spread = load(&self.curves.spread[self.first..]);
         // A loss that is a parabola in every logit bends no more.
         let of_loss = if self.curves.raw { 0.0 } else { 1.0 };
-        let mut error = [0.0; LANES];
-        for lane in 0..LANES {
-            let bend = scales[lane] * spread[lane];
-            let derivatives = F::mul_add(bend, F::mul_add(of_loss, bend, 3.0 * second[lane]), third[lane]);
-            error[lane] = reach * reach / 6.0 * derivatives;
-        }
-        self.refuse(reach, a, result, &mut error);
-        error
+        let bend = F::mul(F::load(&scales), F::load(&spread));
+        let second = F::mul(F::splat(3.0), F::load(&second));
+        let derivatives = F::mul_add_vector(bend, F::mul_add_vector(F::splat(of_loss), bend, second), F::load(&third));
+        self.refuse::<F>(reach, a, result, F::mul(F::splat(reach * reach / 6.0), derivatives))
     }
 
     /// What the polynomial through several pairs may miss, as a share of the curve's scale.
@@ -290,7 +289,7 @@ impl Group<'_> {
         a: &Lanes,
         result: &[Lanes; MAX_NODES],
         missed: &Lanes,
-    ) -> Lanes {
+    ) -> F::Vector {
         let count = self.curves.nodes.count;
         let mut sum = [0.0; LANES];
         for (k, gradient) in gradient.iter().enumerate() {
@@ -304,20 +303,16 @@ impl Group<'_> {
             let scale = 2.0 * self.curves.scale * scales[lane] * sum[lane];
             error[lane] = estimate(result[count - 1][lane].abs(), result[count - 2][lane].abs(), missed[lane], scale);
         }
-        self.refuse(reach, a, &result[0], &mut error);
-        error
+        self.refuse::<F>(reach, a, &result[0], F::load(&error))
     }
 
     /// An infinite error at a kink, and where the curve itself is not finite.
     #[inline(always)]
-    fn refuse(&self, reach: f32, a: &Lanes, result: &Lanes, error: &mut Lanes) {
+    fn refuse<F: Float>(&self, reach: f32, a: &Lanes, result: &Lanes, error: F::Vector) -> F::Vector {
         let kink_reach = if self.curves.op.layer.activation == Activation::Relu { reach } else { -1.0 };
-        for lane in 0..LANES {
-            // Without a branch, and so for all lanes at once.
-            let is_finite = result[lane].abs() < f32::INFINITY;
-            let refused = (a[lane].abs() <= kink_reach) | !is_finite;
-            error[lane] = if refused { f32::INFINITY } else { error[lane] };
-        }
+        let refused = F::splat(f32::INFINITY);
+        let finite = F::select_le(F::abs(F::load(result)), F::splat(f32::MAX), error, refused);
+        F::select_le(F::abs(F::load(a)), F::splat(kink_reach), refused, finite)
     }
 }
 

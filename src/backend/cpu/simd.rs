@@ -3,46 +3,63 @@
 //! A kernel's inner loop is a plain generic function over a [`Float`], written so that the compiler vectorises it;
 //! [`vectorized!`] makes the versions and the choice.
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
 use std::sync::OnceLock;
 
 use super::math::{LANES, Lanes};
 
 /// What multiplication and addition are on the target: one rounding, or two.
 ///
-/// The forms for all lanes say with intrinsics what a loop over the lanes says: compilers make whole vectors of most
-/// such loops, but of long chains in a loop over something else now and then a dozen fragments. They are for those.
+/// Compilers make whole vectors of most loops over the lanes, but of long chains in a loop over something else now and then a
+/// dozen fragments, one way today and another tomorrow. For those there are vectors, and forms of the operations for all lanes
+/// that are made of them.
 pub(super) trait Float {
+    /// [`LANES`] numbers in registers.
+    type Vector: Copy;
     /// Whether twenty sums of lanes fit the registers.
     const MANY_REGISTERS: bool = false;
     /// `a * b + c`
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
     /// `a * b + c` in float64.
     fn mul_add_wide(a: f64, b: f64, c: f64) -> f64;
+    /// `x` in all lanes.
+    fn splat(x: f32) -> Self::Vector;
+    fn load(from: &Lanes) -> Self::Vector;
+    /// The first [`LANES`] numbers, or as many as there are, and zeros behind them.
+    fn load_some(from: &[f32]) -> Self::Vector;
+    fn store(vector: Self::Vector, to: &mut Lanes);
+    /// `a + b`
+    fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a - b`
+    fn sub(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a * b`
+    fn mul(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a * b + c`, lane by lane.
+    fn mul_add_vector(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    fn abs(a: Self::Vector) -> Self::Vector;
+    /// `yes` where `a <= b`; `no` elsewhere, which is where one of them is a NaN, too.
+    fn select_le(a: Self::Vector, b: Self::Vector, yes: Self::Vector, no: Self::Vector) -> Self::Vector;
+
     /// `a * b + c`, lane by lane.
     #[inline(always)]
     fn mul_add_lanes(a: &Lanes, b: &Lanes, c: &Lanes) -> Lanes {
         let mut out = [0.0; LANES];
-        for lane in 0..LANES {
-            out[lane] = Self::mul_add(a[lane], b[lane], c[lane]);
-        }
+        Self::store(Self::mul_add_vector(Self::load(a), Self::load(b), Self::load(c)), &mut out);
         out
     }
     /// `a * b`, lane by lane.
     #[inline(always)]
     fn mul_lanes(a: &Lanes, b: &Lanes) -> Lanes {
         let mut out = [0.0; LANES];
-        for lane in 0..LANES {
-            out[lane] = a[lane] * b[lane];
-        }
+        Self::store(Self::mul(Self::load(a), Self::load(b)), &mut out);
         out
     }
     /// `a - b`, lane by lane.
     #[inline(always)]
     fn sub_lanes(a: &Lanes, b: &Lanes) -> Lanes {
         let mut out = [0.0; LANES];
-        for lane in 0..LANES {
-            out[lane] = a[lane] - b[lane];
-        }
+        Self::store(Self::sub(Self::load(a), Self::load(b)), &mut out);
         out
     }
 }
@@ -54,17 +71,78 @@ pub(super) struct Fused;
 #[cfg(any(test, not(target_arch = "aarch64")))]
 pub(super) struct Separate;
 
-impl Float for Fused {
-    #[inline(always)]
-    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-        a.mul_add(b, c)
-    }
+/// A [`Float`] whose vectors are made by the compiler, with `$mul_add` of three numbers.
+macro_rules! by_the_compiler {
+    ($name:ident, ($a:ident, $b:ident, $c:ident) = $mul_add:expr) => {
+        impl Float for $name {
+            type Vector = Lanes;
 
-    #[inline(always)]
-    fn mul_add_wide(a: f64, b: f64, c: f64) -> f64 {
-        a.mul_add(b, c)
-    }
+            #[inline(always)]
+            fn mul_add($a: f32, $b: f32, $c: f32) -> f32 {
+                $mul_add
+            }
+
+            #[inline(always)]
+            fn mul_add_wide($a: f64, $b: f64, $c: f64) -> f64 {
+                $mul_add
+            }
+
+            #[inline(always)]
+            fn splat(x: f32) -> Lanes {
+                [x; LANES]
+            }
+
+            #[inline(always)]
+            fn load(from: &Lanes) -> Lanes {
+                *from
+            }
+
+            #[inline(always)]
+            fn load_some(from: &[f32]) -> Lanes {
+                super::lanes::load(from)
+            }
+
+            #[inline(always)]
+            fn store(vector: Lanes, to: &mut Lanes) {
+                *to = vector;
+            }
+
+            #[inline(always)]
+            fn add(a: Lanes, b: Lanes) -> Lanes {
+                std::array::from_fn(|lane| a[lane] + b[lane])
+            }
+
+            #[inline(always)]
+            fn sub(a: Lanes, b: Lanes) -> Lanes {
+                std::array::from_fn(|lane| a[lane] - b[lane])
+            }
+
+            #[inline(always)]
+            fn mul(a: Lanes, b: Lanes) -> Lanes {
+                std::array::from_fn(|lane| a[lane] * b[lane])
+            }
+
+            #[inline(always)]
+            fn mul_add_vector(a: Lanes, b: Lanes, c: Lanes) -> Lanes {
+                std::array::from_fn(|lane| Self::mul_add(a[lane], b[lane], c[lane]))
+            }
+
+            #[inline(always)]
+            fn abs(a: Lanes) -> Lanes {
+                std::array::from_fn(|lane| a[lane].abs())
+            }
+
+            #[inline(always)]
+            fn select_le(a: Lanes, b: Lanes, yes: Lanes, no: Lanes) -> Lanes {
+                std::array::from_fn(|lane| if a[lane] <= b[lane] { yes[lane] } else { no[lane] })
+            }
+        }
+    };
 }
+
+by_the_compiler!(Fused, (a, b, c) = a.mul_add(b, c));
+#[cfg(any(test, not(target_arch = "aarch64")))]
+by_the_compiler!(Separate, (a, b, c) = a * b + c);
 
 /// [`Fused`] with vectors of AVX-512.
 #[cfg(target_arch = "x86_64")]
@@ -74,11 +152,21 @@ pub(super) struct Avx512;
 #[cfg(target_arch = "x86_64")]
 pub(super) struct Avx2;
 
-/// [`Fused`] with each lanes' form made of an instruction for `$width` lanes at a time.
+/// [`Fused`] with `$count` registers of type `$register` for a vector, and the instructions for those.
 #[cfg(target_arch = "x86_64")]
-macro_rules! fused_vectors {
-    ($name:ident, $many_registers:literal, $width:literal, $load:ident, $store:ident, $($form:ident($($x:ident),+) = $instruction:ident),+) => {
+macro_rules! by_intrinsics {
+    (
+        $name:ident,
+        many_registers: $many_registers:literal,
+        $count:literal of $register:ident,
+        $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident,
+        load_some($from:ident) = $load_some:expr,
+        abs($abs_a:ident) = $abs:expr,
+        select_le($a:ident, $b:ident, $yes:ident, $no:ident) = $select_le:expr
+    ) => {
         impl Float for $name {
+            type Vector = [$register; $count];
+
             const MANY_REGISTERS: bool = $many_registers;
 
             #[inline(always)]
@@ -91,58 +179,97 @@ macro_rules! fused_vectors {
                 Fused::mul_add_wide(a, b, c)
             }
 
-            $(
-                #[inline(always)]
-                fn $form($($x: &Lanes),+) -> Lanes {
-                    use std::arch::x86_64::{$instruction, $load, $store};
-                    let mut out = [0.0; LANES];
-                    for first in (0..LANES).step_by($width) {
-                        // SAFETY: `vectorized!` alone names this type, for processors that have these instructions; each
-                        // slice holds a vector from `first` on, as `LANES` is a multiple of its width.
-                        unsafe { $store(out[first..].as_mut_ptr(), $instruction($($load($x[first..].as_ptr())),+)) };
-                    }
-                    out
+            #[inline(always)]
+            fn splat(x: f32) -> Self::Vector {
+                // SAFETY: `vectorized!` alone names this type, for processors that have these instructions.
+                [unsafe { $splat(x) }; $count]
+            }
+
+            #[inline(always)]
+            fn load(from: &Lanes) -> Self::Vector {
+                // SAFETY: as above, and each register's numbers are among `LANES`.
+                std::array::from_fn(|part| unsafe { $load(from.as_ptr().add(part * (LANES / $count))) })
+            }
+
+            #[inline(always)]
+            fn load_some($from: &[f32]) -> Self::Vector {
+                $load_some
+            }
+
+            #[inline(always)]
+            fn store(vector: Self::Vector, to: &mut Lanes) {
+                for part in 0..$count {
+                    // SAFETY: as above.
+                    unsafe { $store(to.as_mut_ptr().add(part * (LANES / $count)), vector[part]) };
                 }
-            )+
+            }
+
+            #[inline(always)]
+            fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                // SAFETY: as above.
+                std::array::from_fn(|part| unsafe { $add(a[part], b[part]) })
+            }
+
+            #[inline(always)]
+            fn sub(a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                // SAFETY: as above.
+                std::array::from_fn(|part| unsafe { $sub(a[part], b[part]) })
+            }
+
+            #[inline(always)]
+            fn mul(a: Self::Vector, b: Self::Vector) -> Self::Vector {
+                // SAFETY: as above.
+                std::array::from_fn(|part| unsafe { $mul(a[part], b[part]) })
+            }
+
+            #[inline(always)]
+            fn mul_add_vector(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
+                // SAFETY: as above.
+                std::array::from_fn(|part| unsafe { $mul_add(a[part], b[part], c[part]) })
+            }
+
+            #[inline(always)]
+            fn abs(a: Self::Vector) -> Self::Vector {
+                // SAFETY: as above.
+                a.map(|$abs_a| unsafe { $abs })
+            }
+
+            #[inline(always)]
+            fn select_le(a: Self::Vector, b: Self::Vector, yes: Self::Vector, no: Self::Vector) -> Self::Vector {
+                std::array::from_fn(|part| {
+                    let ($a, $b, $yes, $no) = (a[part], b[part], yes[part], no[part]);
+                    // SAFETY: as above.
+                    unsafe { $select_le }
+                })
+            }
         }
     };
 }
 
 #[cfg(target_arch = "x86_64")]
-fused_vectors!(
+by_intrinsics!(
     Avx512,
-    true,
-    16,
-    _mm512_loadu_ps,
-    _mm512_storeu_ps,
-    mul_add_lanes(a, b, c) = _mm512_fmadd_ps,
-    mul_lanes(a, b) = _mm512_mul_ps,
-    sub_lanes(a, b) = _mm512_sub_ps
+    many_registers: true,
+    1 of __m512,
+    _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_fmadd_ps,
+    load_some(from) = {
+        let lanes = ((1u32 << from.len().min(LANES)) - 1) as __mmask16;
+        // SAFETY: as above; only the lanes that there are are read.
+        [unsafe { _mm512_maskz_loadu_ps(lanes, from.as_ptr()) }]
+    },
+    abs(a) = _mm512_abs_ps(a),
+    select_le(a, b, yes, no) = _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b), no, yes)
 );
 #[cfg(target_arch = "x86_64")]
-fused_vectors!(
+by_intrinsics!(
     Avx2,
-    false,
-    8,
-    _mm256_loadu_ps,
-    _mm256_storeu_ps,
-    mul_add_lanes(a, b, c) = _mm256_fmadd_ps,
-    mul_lanes(a, b) = _mm256_mul_ps,
-    sub_lanes(a, b) = _mm256_sub_ps
+    many_registers: false,
+    2 of __m256,
+    _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_fmadd_ps,
+    load_some(from) = Self::load(&super::lanes::load(from)),
+    abs(a) = _mm256_andnot_ps(_mm256_set1_ps(-0.0), a),
+    select_le(a, b, yes, no) = _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LE_OQ>(a, b))
 );
-
-#[cfg(any(test, not(target_arch = "aarch64")))]
-impl Float for Separate {
-    #[inline(always)]
-    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-        a * b + c
-    }
-
-    #[inline(always)]
-    fn mul_add_wide(a: f64, b: f64, c: f64) -> f64 {
-        a * b + c
-    }
-}
 
 /// The vector instructions that this processor offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -227,3 +354,58 @@ macro_rules! vectorized {
 }
 
 pub(super) use vectorized;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the vectors of `F` do, next to plain arithmetic on each lane; `false` where something differs.
+    fn agrees<F: Float>(changed: f32) -> bool {
+        let a: Lanes = std::array::from_fn(|lane| [-1.5, 0.0, 2.25, f32::NAN, -7.0][lane % 5] + lane as f32);
+        let b: Lanes = std::array::from_fn(|lane| 10.0 - 1.25 * lane as f32);
+        let c: Lanes = std::array::from_fn(|lane| 0.1 * lane as f32);
+        let same = |got: F::Vector, expected: &dyn Fn(usize) -> f32| {
+            let mut lanes = [0.0; LANES];
+            F::store(got, &mut lanes);
+            (0..LANES).all(|lane| {
+                lanes[lane].to_bits() == expected(lane).to_bits() || (lanes[lane].is_nan() && expected(lane).is_nan())
+            })
+        };
+        let [x, y, z] = [a, b, c].map(|lanes| F::load(&lanes));
+        same(F::add(x, y), &|lane| a[lane] + b[lane] + changed)
+            && same(F::sub(x, y), &|lane| a[lane] - b[lane])
+            && same(F::mul(x, y), &|lane| a[lane] * b[lane])
+            && same(F::mul_add_vector(x, y, z), &|lane| F::mul_add(a[lane], b[lane], c[lane]))
+            && same(F::abs(x), &|lane| a[lane].abs())
+            && same(F::select_le(x, y, z, F::splat(9.0)), &|lane| if a[lane] <= b[lane] { c[lane] } else { 9.0 })
+            && (0..=LANES + 3).all(|count| {
+                let from: Vec<f32> = b.iter().chain(&c).copied().take(count).collect();
+                same(F::load_some(&from), &|lane| from.get(lane).copied().unwrap_or(0.0))
+            })
+    }
+
+    #[test]
+    fn vectors_do_what_lanes_do() {
+        assert!(agrees::<Fused>(0.0) && agrees::<Separate>(0.0));
+        assert!(!agrees::<Separate>(1.0));
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+            fn avx512(changed: f32) -> bool {
+                agrees::<Avx512>(changed)
+            }
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2(changed: f32) -> bool {
+                agrees::<Avx2>(changed)
+            }
+            if detected() >= Level::Avx2 {
+                // SAFETY: the processor was asked.
+                assert!(unsafe { avx2(0.0) && !avx2(1.0) });
+            }
+            if detected() >= Level::Avx512 {
+                // SAFETY: as above.
+                assert!(unsafe { avx512(0.0) && !avx512(1.0) });
+            }
+        }
+    }
+}
