@@ -1,4 +1,4 @@
-//! Writes the embedded data set `digits` and its sheet: `cargo run --release --example make-digits [OUT_DIR]`.
+//! Writes the embedded data set `digits` and its sheet: `cargo run --example make-digits [OUT_DIR]`.
 
 #[path = "make_digits/mod.rs"]
 mod make_digits;

@@ -2,7 +2,7 @@
 //! where a driver prints it. Of each kernel the variant of the usual run: sigmoid or ReLU, the cross entropy, curves at one
 //! pair of points.
 //!
-//!     cargo build --release --example pipelines
+//!     cargo build --example pipelines
 
 use gpu_train::backend::gpu::{ShaderVariant, shader_catalogue};
 

@@ -2,7 +2,7 @@
 //! both are from the derivative, for steps from 1e-4 to 2. A gradient that only pretended to be a quotient would leave the
 //! lower line where the step is large.
 //!
-//!     cargo run --release --example large-h docs/pictures
+//!     cargo run --example large-h docs/pictures
 //!
 //! writes `large-h.svg` and `large-h-dark.svg` there, and prints what they show.
 
