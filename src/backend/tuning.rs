@@ -3,15 +3,13 @@
 //! A file that is damaged, or of another adapter, driver or version of this crate, is as good as none: the device's class
 //! decides then, as it does before anything was measured.
 
-use std::fs::{self, File};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::gpu::{DeviceClass, Family, Tiles};
 use crate::device::AdapterSummary;
-use crate::{Error, Result, cache, files};
+use crate::{Error, Result, cache};
 
 /// Larger than any such file.
 const MOST_BYTES: u64 = 1 << 16;
@@ -110,13 +108,7 @@ impl Tuning {
 
     /// Reads a file, if it is of this adapter.
     fn read(path: &Path, adapter: &AdapterSummary) -> Option<Self> {
-        // To open a pipe would wait for its writer.
-        if !fs::metadata(path).ok()?.is_file() {
-            return None;
-        }
-        let mut bytes = Vec::new();
-        File::open(path).ok()?.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
-        let document: Document = serde_json::from_slice(&bytes).ok()?;
+        let document: Document = serde_json::from_slice(&cache::read(path, MOST_BYTES)?).ok()?;
         if document.version != env!("CARGO_PKG_VERSION") || document.adapter != Identity::of(adapter) {
             return None;
         }
@@ -132,12 +124,9 @@ impl Tuning {
     }
 
     fn write(&self, path: &Path, adapter: &AdapterSummary) -> Result<()> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
-        }
         let version = env!("CARGO_PKG_VERSION").into();
         let document = Document { version, adapter: Identity::of(adapter), families: self.0.clone() };
-        files::write_whole(path, |file| {
+        cache::write(path, |file| {
             serde_json::to_writer_pretty(&mut *file, &document)?;
             file.write_all(b"\n")
         })
@@ -147,6 +136,8 @@ impl Tuning {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::device::{DeviceInfo, DeviceKind};
 

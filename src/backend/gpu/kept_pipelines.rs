@@ -4,16 +4,15 @@
 //! Only drivers of Vulkan hand theirs out, and some keep them on their own as well. A file that is damaged, or of another
 //! adapter, driver or version of this crate, is as good as none; that none can be written is nobody's trouble.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use flate2::Crc;
 
 use super::context::Context;
 use crate::backend::tuning::Identity;
+use crate::cache;
 use crate::device::AdapterSummary;
-use crate::{cache, files};
 
 /// What wgpu asks of a device for it.
 pub(super) const FEATURE: wgpu::Features = wgpu::Features::PIPELINE_CACHE;
@@ -98,13 +97,8 @@ fn checksum(data: &[u8]) -> u32 {
 
 /// What a file holds, where it is whole.
 fn read(file: &Path) -> Option<Vec<u8>> {
-    // To open a pipe would wait for its writer.
-    if !fs::metadata(file).ok()?.is_file() {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    File::open(file).ok()?.take(MOST_BYTES + 1).read_to_end(&mut bytes).ok()?;
-    if bytes.len() as u64 > MOST_BYTES || bytes.len() < HEADER {
+    let mut bytes = cache::read(file, MOST_BYTES)?;
+    if bytes.len() < HEADER {
         return None;
     }
     let data = bytes.split_off(HEADER);
@@ -119,10 +113,7 @@ fn header(data: &[u8]) -> [u8; HEADER] {
 }
 
 fn write(file: &Path, data: &[u8]) -> io::Result<()> {
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    files::write_whole(file, |out| {
+    cache::write(file, |out| {
         out.write_all(&header(data))?;
         out.write_all(data)
     })
@@ -130,6 +121,8 @@ fn write(file: &Path, data: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
