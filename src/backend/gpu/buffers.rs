@@ -1,10 +1,10 @@
 //! Buffers on the device, uploads in bounded pieces, and read-backs through recycled staging buffers.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::context::Context;
+use super::staging::Staged;
 use crate::Result;
 use crate::backend::tensor::{BufferId, Span, Tensor};
 
@@ -20,10 +20,9 @@ static NEXT: AtomicU32 = AtomicU32::new(1 << 20);
 
 /// A read-back under way.
 struct Read {
-    staging: wgpu::Buffer,
+    staged: Staged,
     bytes: u64,
     submission: wgpu::SubmissionIndex,
-    mapped: Arc<AtomicBool>,
 }
 
 /// All buffers of a device.
@@ -106,36 +105,22 @@ impl Buffers {
             return Err(context.refused("a read", format!("{bytes} bytes from {start} on are not words")));
         }
         let staging = self.staging(context, bytes)?;
-        let mapped = Arc::new(AtomicBool::new(false));
-        let set = Arc::clone(&mapped);
-        let submission = context.attempt(read_action(bytes), || {
+        let (staged, submission) = context.attempt(read_action(bytes), || {
             let label = Some("gpu-train.read");
             let mut encoder = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
-            encoder.copy_buffer_to_buffer(&source, start, &staging, 0, bytes);
-            encoder.map_buffer_on_submit(&staging, wgpu::MapMode::Read, 0..bytes, move |result| {
-                set.store(result.is_ok(), Ordering::Release);
-            });
-            context.queue.submit([encoder.finish()])
+            let staged = Staged::copy(&mut encoder, &source, start, bytes, staging);
+            (staged, context.queue.submit([encoder.finish()]))
         })?;
         self.next_read = self.next_read.wrapping_add(1);
-        self.reads.insert(self.next_read, Read { staging, bytes, submission, mapped });
+        self.reads.insert(self.next_read, Read { staged, bytes, submission });
         Ok(self.next_read)
     }
 
     pub(super) fn finish_read(&mut self, context: &Context, read: u32) -> Result<Vec<u32>> {
-        let Some(Read { staging, bytes, submission, mapped }) = self.reads.remove(&read) else {
+        let Some(Read { staged, bytes, submission }) = self.reads.remove(&read) else {
             return Err(context.refused("a read", "it was not begun here"));
         };
-        context.wait(Some(submission), read_action(bytes))?;
-        if !mapped.load(Ordering::Acquire) {
-            return Err(context.refused(&read_action(bytes)(), "the staging buffer could not be mapped"));
-        }
-        let copied = context.attempt(read_action(bytes), || {
-            let view = staging.get_mapped_range(0..bytes);
-            view.map(|view| bytemuck::pod_collect_to_vec(&view)).map_err(|error| error.to_string())
-        })?;
-        let copied = copied.map_err(|reason| context.refused(&read_action(bytes)(), reason))?;
-        context.attempt(read_action(bytes), || staging.unmap())?;
+        let (copied, staging) = staged.take(context, submission, read_action(bytes))?;
         if self.staging.len() == KEPT {
             self.staging.remove(0);
         }

@@ -1,9 +1,7 @@
 //! The device's own clock, where it has one.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use super::context::Context;
+use super::staging::Staged;
 use crate::Result;
 
 /// What wgpu asks of a device with a clock.
@@ -54,16 +52,10 @@ impl Clock {
         }
     }
 
-    /// Has the stamps brought to the host when what was encoded before is done; the flag says when they are there.
-    pub(super) fn resolve(&self, encoder: &mut wgpu::CommandEncoder) -> Arc<AtomicBool> {
+    /// Has the stamps brought to the host when what was encoded before is done.
+    pub(super) fn resolve(&self, encoder: &mut wgpu::CommandEncoder) -> Staged {
         encoder.resolve_query_set(&self.stamps, 0..2, &self.resolved, 0);
-        encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.staging, 0, BYTES);
-        let mapped = Arc::new(AtomicBool::new(false));
-        let set = Arc::clone(&mapped);
-        encoder.map_buffer_on_submit(&self.staging, wgpu::MapMode::Read, 0..BYTES, move |result| {
-            set.store(result.is_ok(), Ordering::Release);
-        });
-        mapped
+        Staged::copy(encoder, &self.resolved, 0, BYTES, self.staging.clone())
     }
 
     /// The seconds between the stamps of a submission; `None` where they make no sense.
@@ -71,18 +63,9 @@ impl Clock {
         &self,
         context: &Context,
         submission: wgpu::SubmissionIndex,
-        mapped: &AtomicBool,
+        stamps: Staged,
     ) -> Result<Option<f64>> {
-        context.wait(Some(submission), reading)?;
-        if !mapped.load(Ordering::Acquire) {
-            return Err(context.refused(&reading(), "the staging buffer could not be mapped"));
-        }
-        let stamps = context.attempt(reading, || {
-            let view = self.staging.get_mapped_range(0..BYTES);
-            view.map(|view| bytemuck::pod_collect_to_vec::<u8, u64>(&view)).map_err(|error| error.to_string())
-        })?;
-        let stamps = stamps.map_err(|reason| context.refused(&reading(), reason))?;
-        context.attempt(reading, || self.staging.unmap())?;
+        let (stamps, _) = stamps.take::<u64>(context, submission, reading)?;
         Ok(match stamps[..] {
             [begun, ended] if ended > begun => Some((ended - begun) as f64 * self.tick),
             _ => None,

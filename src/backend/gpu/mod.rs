@@ -49,6 +49,7 @@ mod probe_through;
 mod row_range;
 mod shift;
 mod softmax;
+mod staging;
 mod sum_of_squares;
 mod update;
 

@@ -117,14 +117,14 @@ impl Program {
         let (mut done, mut sum) = (0, Some(0.0));
         while done < total {
             let count = self.length.min(total - done);
-            let (submission, mapped) = context.attempt(running, || {
+            let (submission, stamps) = context.attempt(running, || {
                 let mut encoder = encoder(context);
                 encode(&mut encoder, Some(clock), steps_from(steps, done, count));
-                let mapped = clock.resolve(&mut encoder);
-                (context.queue.submit([encoder.finish()]), mapped)
+                let stamps = clock.resolve(&mut encoder);
+                (context.queue.submit([encoder.finish()]), stamps)
             })?;
             done += count;
-            let seconds = clock.seconds(context, submission, &mapped)?;
+            let seconds = clock.seconds(context, submission, stamps)?;
             sum = sum.zip(seconds).map(|(sum, seconds)| sum + seconds);
         }
         self.runs = self.runs.saturating_add(times);
