@@ -1,5 +1,6 @@
 //! Sums over the samples: a bias's gradient. See `shaders/column_sums.wgsl`.
 
+use super::lanes::store;
 use super::math::LANES;
 use super::memory::View;
 use super::simd::{Float, vectorized};
@@ -33,8 +34,6 @@ fn body<F: Float>(x: &[f32], columns: usize, first: usize, out: &mut [f32]) {
             }
             total = F::add(total, partial);
         }
-        let mut sums = [0.0; LANES];
-        F::store(total, &mut sums);
-        out.copy_from_slice(&sums[..out.len()]);
+        store(&F::lanes(total), out);
     }
 }

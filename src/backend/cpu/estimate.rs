@@ -58,16 +58,17 @@ impl Polynomial {
         error
     }
 
-    /// The coefficients of one order of the curves that are trusted, and 0 for the others.
+    /// What is [`kept`] of one order.
     #[inline(always)]
-    pub(super) fn kept(&self, order: usize, error: &Lanes, tolerance: f32) -> Lanes {
-        let mut kept = [0.0; LANES];
-        for lane in 0..LANES {
-            // A comparison that a NaN fails: such a curve is not trusted either.
-            kept[lane] = if error[lane] <= tolerance { self.result[order][lane] } else { 0.0 };
-        }
-        kept
+    pub(super) fn kept<F: Float>(&self, order: usize, error: &Lanes, tolerance: f32) -> Lanes {
+        kept::<F>(F::load(error), tolerance, &self.result[order])
     }
+}
+
+/// The coefficients of the curves that are trusted, and 0 for the others, which are those whose error is a NaN, too.
+#[inline(always)]
+pub(super) fn kept<F: Float>(error: F::Vector, tolerance: f32, coefficients: &Lanes) -> Lanes {
+    F::lanes(F::select_le(error, F::splat(tolerance), F::load(coefficients), F::splat(0.0)))
 }
 
 /// The curves' own sizes: `sum_k |dL/da_k| |D_k / s|` in the units of the coefficients.

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::estimate::estimate;
+use super::estimate::{estimate, kept};
 use super::lanes::{load, store};
 use super::loss_change::{Moves, Sample, Shift, Units, largest_magnitude};
 use super::loss_gradient;
@@ -156,23 +156,9 @@ fn body<F: Float>(
                 }
                 error
             };
-            store(&lanes::<F>(error), &mut errors[place..]);
+            store(&F::lanes(error), &mut errors[place..]);
         }
     }
-}
-
-/// The coefficients of the curves that are trusted, and 0 for the others, which are those whose error is a NaN, too.
-#[inline(always)]
-fn kept<F: Float>(error: F::Vector, tolerance: f32, result: &Lanes) -> Lanes {
-    lanes::<F>(F::select_le(error, F::splat(tolerance), F::load(result), F::splat(0.0)))
-}
-
-/// A vector's numbers.
-#[inline(always)]
-fn lanes<F: Float>(vector: F::Vector) -> Lanes {
-    let mut lanes = [0.0; LANES];
-    F::store(vector, &mut lanes);
-    lanes
 }
 
 /// Neighbouring units of one sample.

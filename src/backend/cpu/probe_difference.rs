@@ -124,7 +124,7 @@ fn body<F: Float>(
         let place = chunk.first + at - start;
         store(&error, &mut errors[place..place + count]);
         for (order, coefficients) in coefficients.iter_mut().enumerate().take(nodes.count) {
-            let kept = polynomial.kept(order, &error, op.tolerance);
+            let kept = polynomial.kept::<F>(order, &error, op.tolerance);
             store(&kept, &mut coefficients[place..place + count]);
         }
     }

@@ -229,7 +229,7 @@ fn body<F: Float>(
             let place = number + lanes.start - start;
             store_some(&error, lanes.clone(), &mut errors[place..]);
             for (order, coefficients) in coefficients.iter_mut().enumerate().take(nodes.count) {
-                let kept = polynomial.kept(order, &error, layer.op.probes.difference.tolerance);
+                let kept = polynomial.kept::<F>(order, &error, layer.op.probes.difference.tolerance);
                 store_some(&kept, lanes.clone(), &mut coefficients[place..]);
             }
         }

@@ -29,6 +29,13 @@ pub(super) trait Float {
     /// The first [`LANES`] numbers, or as many as there are, and zeros behind them.
     fn load_some(from: &[f32]) -> Self::Vector;
     fn store(vector: Self::Vector, to: &mut Lanes);
+    /// A vector's numbers.
+    #[inline(always)]
+    fn lanes(vector: Self::Vector) -> Lanes {
+        let mut lanes = [0.0; LANES];
+        Self::store(vector, &mut lanes);
+        lanes
+    }
     /// `a + b`
     fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `a - b`
@@ -44,23 +51,17 @@ pub(super) trait Float {
     /// `a * b + c`, lane by lane.
     #[inline(always)]
     fn mul_add_lanes(a: &Lanes, b: &Lanes, c: &Lanes) -> Lanes {
-        let mut out = [0.0; LANES];
-        Self::store(Self::mul_add_vector(Self::load(a), Self::load(b), Self::load(c)), &mut out);
-        out
+        Self::lanes(Self::mul_add_vector(Self::load(a), Self::load(b), Self::load(c)))
     }
     /// `a * b`, lane by lane.
     #[inline(always)]
     fn mul_lanes(a: &Lanes, b: &Lanes) -> Lanes {
-        let mut out = [0.0; LANES];
-        Self::store(Self::mul(Self::load(a), Self::load(b)), &mut out);
-        out
+        Self::lanes(Self::mul(Self::load(a), Self::load(b)))
     }
     /// `a - b`, lane by lane.
     #[inline(always)]
     fn sub_lanes(a: &Lanes, b: &Lanes) -> Lanes {
-        let mut out = [0.0; LANES];
-        Self::store(Self::sub(Self::load(a), Self::load(b)), &mut out);
-        out
+        Self::lanes(Self::sub(Self::load(a), Self::load(b)))
     }
 }
 
@@ -365,8 +366,7 @@ mod tests {
         let b: Lanes = std::array::from_fn(|lane| 10.0 - 1.25 * lane as f32);
         let c: Lanes = std::array::from_fn(|lane| 0.1 * lane as f32);
         let same = |got: F::Vector, expected: &dyn Fn(usize) -> f32| {
-            let mut lanes = [0.0; LANES];
-            F::store(got, &mut lanes);
+            let lanes = F::lanes(got);
             (0..LANES).all(|lane| {
                 lanes[lane].to_bits() == expected(lane).to_bits() || (lanes[lane].is_nan() && expected(lane).is_nan())
             })
