@@ -229,8 +229,10 @@ impl Error {
         match self {
             Self::Dataset { hint, .. } | Self::Config { hint, .. } | Self::Formula { hint, .. } => hint.as_deref(),
             Self::MissingDataset { hint, .. } | Self::NoDevice { hint, .. } => Some(hint),
-            Self::Limit { .. } | Self::OutOfMemory { .. } => {
-                Some("a smaller batch or --memory needs less; --device cpu has no such limit")
+            Self::Limit { .. } => Some("a smaller batch or --memory needs less; --device cpu has no such limit"),
+            // Of an adapter, or of the system on the CPU path.
+            Self::OutOfMemory { .. } => {
+                Some("a smaller batch or --memory needs less; --device cpu takes the system's memory, not an adapter's")
             }
             Self::DeviceLost { .. } | Self::Driver { .. } | Self::SelfTest { .. } => {
                 Some("gpu-train devices lists the others; --device cpu needs no driver")
