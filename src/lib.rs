@@ -32,7 +32,6 @@ pub mod formula;
 pub mod gradient;
 pub mod landscape;
 pub mod network;
-mod pages;
 #[doc(hidden)]
 pub mod report;
 pub mod train;

@@ -12,7 +12,7 @@ use std::thread;
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-use crate::{Error, Result, pages};
+use crate::{Error, Result};
 
 /// The first two bytes of every gzip file.
 pub(super) const MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -158,17 +158,14 @@ impl<'a, R: BufRead> Inflate<'a, R> {
     }
 }
 
-/// A zeroed buffer of `length` bytes, in large pages where there are any; no memory for it is an error and not the end of the
-/// process.
+/// A zeroed buffer of `length` bytes; no memory for it is an error and not the end of the process.
 ///
 /// The probe is what makes that so: a fallible reservation cannot hand over zeroed pages, which the system has for free.
 fn zeroed(path: &Path, length: usize) -> Result<Vec<u8>> {
     Vec::<u8>::new()
         .try_reserve_exact(length)
         .map_err(|error| Error::io("read", path, io::Error::new(io::ErrorKind::OutOfMemory, error)))?;
-    let mut zeroed = vec![0; length];
-    pages::prefer_large(zeroed.as_mut_ptr(), length);
-    Ok(zeroed)
+    Ok(vec![0; length])
 }
 
 /// The gzip header, being read.

@@ -9,7 +9,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::gzip::{self, Inflate};
-use crate::{Error, Result, pages};
+use crate::{Error, Result};
 
 /// Magic number of unsigned bytes in three dimensions: images.
 const IMAGES: u32 = 0x0803;
@@ -205,7 +205,6 @@ fn decode(path: &Path, mut file: impl BufRead, length: u64, magic: u32) -> Resul
     let mut elements = Vec::new();
     let reserved = elements.try_reserve_exact(header.elements);
     reserved.map_err(|error| io(io::Error::new(io::ErrorKind::OutOfMemory, error)))?;
-    pages::prefer_large(elements.as_mut_ptr(), header.elements);
     file.take(header.elements as u64).read_to_end(&mut elements).map_err(io)?;
     header.check_length(path, (header.length + elements.len()) as u64)?; // it may have shrunk meanwhile
     Ok((header, elements))

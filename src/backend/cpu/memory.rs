@@ -4,7 +4,6 @@ use std::cell::UnsafeCell;
 use std::ops::Range;
 
 use crate::backend::tensor::{BufferId, Bytes, Tensor, Words};
-use crate::pages;
 
 /// A cache line: buffers are aligned to it, and are whole ones of it.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
@@ -26,7 +25,6 @@ impl Storage {
         let count = bytes.div_ceil(size_of::<Line>()).max(1);
         let mut lines = Vec::new();
         lines.try_reserve_exact(count).ok()?;
-        pages::prefer_large(lines.as_mut_ptr(), count * size_of::<Line>());
         lines.resize_with(count, || UnsafeCell::new(Line([0; 16])));
         Some(Self { lines: lines.into_boxed_slice(), bytes })
     }
