@@ -148,7 +148,8 @@ fn content_and_not_the_name_says_what_is_gzipped() {
     let folder = Folder::new();
     for (name, bytes) in [("a", gzip(&images(7))), ("b.gz", images(7)), ("c.gz", gzip(&images(7))), ("d", images(7))] {
         let read = read_images(&folder.write(name, &bytes)).unwrap();
-        assert_eq!((read.count, read.rows, read.columns, read.pixels), (7, 3, 5, pixels(7)), "{name}");
+        assert_eq!((read.count, read.rows, read.columns), (7, 3, 5), "{name}");
+        assert_eq!(read.pixels, pixels(7), "{name}");
     }
     let labels = encode_labels(&[3, 255, 0]).unwrap();
     assert_eq!(read_labels(&folder.write("plain", &labels)).unwrap(), [3, 255, 0]);

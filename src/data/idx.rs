@@ -8,6 +8,8 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
+use bytes::Bytes;
+
 use super::gzip::{self, Inflate};
 use crate::{Error, Result};
 
@@ -23,8 +25,8 @@ const BUFFER: usize = 1 << 18;
 /// Grey images, `[count, rows, columns]`, row-major, one byte a pixel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
-    /// `count * rows * columns` bytes.
-    pub pixels: Vec<u8>,
+    /// `count * rows * columns` bytes; clones share them.
+    pub pixels: Bytes,
     /// How many images; at least 1.
     pub count: usize,
     /// Pixels from top to bottom; at least 1.
@@ -47,7 +49,7 @@ pub fn read_images(path: &Path) -> Result<Images> {
 /// # Errors
 /// As [`read_images`].
 pub fn read_labels(path: &Path) -> Result<Vec<u8>> {
-    Ok(read(path, LABELS)?.1)
+    Ok(read(path, LABELS)?.1.into())
 }
 
 /// [`read_images`] of a file that is in memory; `path` is what errors call it.
@@ -63,7 +65,7 @@ pub fn decode_images(path: &Path, file: &[u8]) -> Result<Images> {
 /// # Errors
 /// As [`read_images`].
 pub fn decode_labels(path: &Path, file: &[u8]) -> Result<Vec<u8>> {
-    Ok(decode(path, file, file.len() as u64, LABELS)?.1)
+    Ok(decode(path, file, file.len() as u64, LABELS)?.1.into())
 }
 
 /// The plain IDX file of images whose `pixels` are `[count, rows, columns]`.
@@ -98,7 +100,7 @@ fn encode(magic: u32, sizes: &[usize], elements: &[u8]) -> Result<Vec<u8>> {
     Ok(file)
 }
 
-fn images((header, pixels): (Header, Vec<u8>)) -> Result<Images> {
+fn images((header, pixels): (Header, Bytes)) -> Result<Images> {
     let [count, rows, columns] = header.sizes;
     Ok(Images { pixels, count, rows, columns })
 }
@@ -178,7 +180,7 @@ fn describe(magic: u32) -> String {
 }
 
 /// Reads the file at `path`, which must be of the kind `magic`.
-fn read(path: &Path, magic: u32) -> Result<(Header, Vec<u8>)> {
+fn read(path: &Path, magic: u32) -> Result<(Header, Bytes)> {
     let io = |error| Error::io("read", path, error);
     // Asked before opening, because opening a pipe would wait for its other end.
     let metadata = fs::metadata(path).map_err(io)?;
@@ -193,7 +195,7 @@ fn read(path: &Path, magic: u32) -> Result<(Header, Vec<u8>)> {
 }
 
 /// Decodes a file of `length` bytes, which must be of the kind `magic`.
-fn decode(path: &Path, mut file: impl BufRead, length: u64, magic: u32) -> Result<(Header, Vec<u8>)> {
+fn decode(path: &Path, mut file: impl BufRead, length: u64, magic: u32) -> Result<(Header, Bytes)> {
     let io = |error| Error::io("read", path, error);
     if file.fill_buf().map_err(io)?.starts_with(&gzip::MAGIC) {
         return inflate(path, file, length, magic);
@@ -207,21 +209,52 @@ fn decode(path: &Path, mut file: impl BufRead, length: u64, magic: u32) -> Resul
     reserved.map_err(|error| io(io::Error::new(io::ErrorKind::OutOfMemory, error)))?;
     file.take(header.elements as u64).read_to_end(&mut elements).map_err(io)?;
     header.check_length(path, (header.length + elements.len()) as u64)?; // it may have shrunk meanwhile
-    Ok((header, elements))
+    Ok((header, elements.into()))
 }
 
 /// Decodes a gzipped file of `length` bytes.
-fn inflate(path: &Path, file: impl BufRead, length: u64, magic: u32) -> Result<(Header, Vec<u8>)> {
+fn inflate(path: &Path, mut file: impl BufRead, length: u64, magic: u32) -> Result<(Header, Bytes)> {
+    let io = |error| Error::io("read", path, error);
+    // From what has been read of the file so far, so that nothing of it is taken.
+    let begin = Inflate::new(path, file.fill_buf().map_err(io)?, length);
+    match begin.and_then(|mut begin| inflate_header(path, &mut begin, magic)) {
+        // A file much longer than what it holds is none that should be in memory whole.
+        Ok(header) if length / 2 <= (header.length + header.elements) as u64 => {
+            let mut whole = Vec::new();
+            let reserved = whole.try_reserve_exact(length as usize);
+            reserved.map_err(|error| io(io::Error::new(io::ErrorKind::OutOfMemory, error)))?;
+            file.take(length).read_to_end(&mut whole).map_err(io)?;
+            match gzip::inflate_whole(&whole, header.length + header.elements) {
+                Some(data) => {
+                    let elements = Bytes::from(data).slice(header.length..);
+                    Ok((header, elements))
+                }
+                None => inflate_stream(path, whole.as_slice(), length, magic),
+            }
+        }
+        _ => inflate_stream(path, file, length, magic),
+    }
+}
+
+/// Decodes a gzipped file of `length` bytes piece by piece: slower, but it knows where something is wrong.
+fn inflate_stream(path: &Path, file: impl BufRead, length: u64, magic: u32) -> Result<(Header, Bytes)> {
     let mut inflate = Inflate::new(path, file, length)?;
+    let header = inflate_header(path, &mut inflate, magic)?;
+    let elements = inflate.take(header.elements)?;
+    inflate.finish()?;
+    Ok((header, elements.into()))
+}
+
+/// The header of a gzipped file, which must not promise more than there can be.
+fn inflate_header<R: BufRead>(path: &Path, inflate: &mut Inflate<'_, R>, magic: u32) -> Result<Header> {
     let mut head = [0; MAX_HEADER];
     let got = inflate.fill(&mut head[..Header::length(magic)])?;
     let header = Header::parse(path, &head[..got], magic)?;
     if header.elements as u64 > inflate.most_bytes() {
         let found = format!("a header that promises {} bytes", header.elements);
-        let expected = format!("at most {}, all that {length} gzipped bytes can hold", inflate.most_bytes());
+        let expected =
+            format!("at most {}, all that {} gzipped bytes can hold", inflate.most_bytes(), inflate.length());
         return Err(super::format_error(path, 4, found, expected));
     }
-    let elements = inflate.take(header.elements)?;
-    inflate.finish()?;
-    Ok((header, elements))
+    Ok(header)
 }

@@ -1,6 +1,6 @@
 //! One part of a data set: images as bytes, and the class of each.
 
-use std::sync::Arc;
+use bytes::Bytes;
 
 use crate::{Error, Result};
 
@@ -9,9 +9,8 @@ use crate::{Error, Result};
 /// `features` is `rows * columns`; an image's pixels are row-major. A pixel of 255 stands for 1.0.
 #[derive(Clone, Debug)]
 pub struct Split {
-    // Not `Arc<[u8]>`: turning the reader's vector into one would copy 47 MB of MNIST.
-    images: Arc<Vec<u8>>,
-    labels: Arc<Vec<u8>>,
+    images: Bytes,
+    labels: Bytes,
     rows: usize,
     columns: usize,
 }
@@ -21,7 +20,8 @@ impl Split {
     ///
     /// # Errors
     /// [`Error::Config`] if there is no label, an image has no pixels, or the number of pixels is another.
-    pub fn new(images: Vec<u8>, labels: Vec<u8>, rows: usize, columns: usize) -> Result<Self> {
+    pub fn new(images: impl Into<Bytes>, labels: Vec<u8>, rows: usize, columns: usize) -> Result<Self> {
+        let images = images.into();
         let expected = rows.checked_mul(columns).and_then(|features| features.checked_mul(labels.len()));
         if expected != Some(images.len()) || images.is_empty() {
             return Err(Error::config(format!(
@@ -30,7 +30,7 @@ impl Split {
                 labels.len()
             )));
         }
-        Ok(Self { images: Arc::new(images), labels: Arc::new(labels), rows, columns })
+        Ok(Self { images, labels: labels.into(), rows, columns })
     }
 
     /// How many images there are.
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn rows_and_classes_are_where_they_belong() {
-        let split = Split::new((0..12).collect(), vec![2, 0, 2], 1, 4).unwrap();
+        let split = Split::new((0..12).collect::<Vec<u8>>(), vec![2, 0, 2], 1, 4).unwrap();
         assert_eq!((split.len(), split.features(), split.rows(), split.columns()), (3, 4, 1, 4));
         assert_eq!(split.image(2), [8, 9, 10, 11]);
         assert_eq!(split.one_hot(3), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]);

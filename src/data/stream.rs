@@ -154,7 +154,7 @@ mod tests {
 
     /// 23 samples of 3 pixels: sample `i` has the pixels `i, i + 100, i + 200` and the label `i % 10`.
     fn split() -> Split {
-        let pixels = (0..23).flat_map(|i| [i, i + 100, i + 200]).collect();
+        let pixels: Vec<u8> = (0..23).flat_map(|i| [i, i + 100, i + 200]).collect();
         Split::new(pixels, (0..23).map(|i| i % 10).collect(), 1, 3).unwrap()
     }
 

@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_samples_are_those_of_the_runs_own_batches() {
-        let split = Split::new((0..40).collect(), (0..10).collect(), 2, 2).unwrap();
+        let split = Split::new((0..40).collect::<Vec<u8>>(), (0..10).collect(), 2, 2).unwrap();
         let settings = Settings { batch_size: 3, seed: 9, ..Settings::default() };
         let mut batches = Batches::new(&split, &settings).unwrap();
         let mut sampler = Sampler::new(settings.sampling, 10, 3, 9).unwrap();
