@@ -1,14 +1,69 @@
-//! Which operations of a recording may be done in one, since nobody else reads what passes between them.
+//! Which operations of a recording may be done in one.
 
 use std::collections::{HashMap, HashSet};
 
-use super::op::{Op, ProbeBehind, ProbeChunk, ProbeDifference};
-use super::tensor::{Span, Tensor};
+use super::op::{CrossEntropy, LossGradient, Mean, Op, ProbeBehind, ProbeChunk, ProbeDifference, Softmax, Targets};
+use super::tensor::{Span, Tensor, Words};
 use crate::Result;
+use crate::network::OutputLoss;
 
 /// All of a tensor's buffer.
 fn whole(tensor: Tensor) -> Span {
     Span { buffer: tensor.buffer, start: 0, end: usize::MAX }
+}
+
+/// The end of a forward pass: what follows the logits. All results are kept, so that whoever reads them later finds them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Head {
+    pub(super) softmax: Softmax,
+    pub(super) targets: Words,
+    pub(super) loss: CrossEntropy,
+    /// Where back-propagation begins, if that follows.
+    pub(super) gradient: Option<LossGradient>,
+    /// What stands before the gradient and touches nothing of it.
+    pub(super) mean: Option<Mean>,
+    /// How many operations these are.
+    pub(super) ops: usize,
+}
+
+impl Head {
+    /// The one that `ops` begin with.
+    pub(super) fn of(ops: &[Op]) -> Option<Self> {
+        let &[Op::Softmax(softmax), Op::CrossEntropy(loss), ref behind @ ..] = ops else { return None };
+        let Targets::Classes(targets) = loss.targets else { return None };
+        let head = Self { softmax, targets, loss, gradient: None, mean: None, ops: 2 };
+        let with_gradient = match *behind {
+            [Op::LossGradient(gradient), ..] => Some(Self { gradient: Some(gradient), ops: 3, ..head }),
+            [Op::Mean(mean), Op::LossGradient(gradient), ..] => {
+                Some(Self { gradient: Some(gradient), mean: Some(mean), ops: 4, ..head })
+            }
+            _ => None,
+        };
+        with_gradient.into_iter().chain([head]).find(Self::is_one)
+    }
+
+    /// Whether these belong together, and no one of them touches what it would not find as it was.
+    fn is_one(&self) -> bool {
+        let (y, epsilon) = (self.softmax.out, self.loss.epsilon);
+        let output = OutputLoss::CrossEntropy { epsilon };
+        let continues =
+            |gradient: &LossGradient| gradient.y == y && gradient.targets == self.targets && gradient.output == output;
+        let mut buffers = vec![self.softmax.x.buffer, self.targets.buffer, y.buffer, self.loss.out.buffer];
+        buffers.extend(self.gradient.map(|gradient| gradient.out.buffer));
+        // The mean comes after the gradient then.
+        let is_apart = |mean: &Mean| {
+            let reads = [mean.x.buffer, mean.cursor.buffer];
+            !buffers.contains(&mean.out.buffer)
+                && self.gradient.is_none_or(|gradient| !reads.contains(&gradient.out.buffer))
+        };
+        let distinct: HashSet<_> = buffers.iter().collect();
+        !self.softmax.logarithm
+            && !self.loss.logarithm
+            && self.loss.y == y
+            && self.gradient.as_ref().is_none_or(continues)
+            && self.mean.as_ref().is_none_or(is_apart)
+            && distinct.len() == buffers.len()
+    }
 }
 
 /// Probes through the last hidden layer: three operations in a row, whose moves nobody else reads.
@@ -139,5 +194,86 @@ impl Probes {
     /// Whether an operation is the second or third of such three.
     fn is_part(&self, index: usize) -> bool {
         (1..=2).any(|before| index.checked_sub(before).is_some_and(|first| self.found.contains_key(&first)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::op::Fill;
+    use crate::backend::tensor::BufferId;
+
+    const EPSILON: f32 = 1e-7;
+
+    fn tensor(buffer: u32, rows: usize, columns: usize) -> Tensor {
+        Tensor { buffer: BufferId(buffer), offset: 0, rows, columns }
+    }
+
+    fn words(buffer: u32, len: usize) -> Words {
+        Words { buffer: BufferId(buffer), offset: 0, len }
+    }
+
+    /// Softmax, cross entropy, their mean and the gradient, each in a buffer of its own.
+    fn end_of_a_pass() -> (Softmax, CrossEntropy, Mean, LossGradient) {
+        let (y, targets, losses) = (tensor(1, 5, 3), words(2, 5), tensor(3, 5, 1));
+        let output = OutputLoss::CrossEntropy { epsilon: EPSILON };
+        (
+            Softmax { x: tensor(0, 5, 3), logarithm: false, out: y },
+            CrossEntropy { y, logarithm: false, targets: Targets::Classes(targets), epsilon: EPSILON, out: losses },
+            Mean { x: losses, out: tensor(4, 9, 1), cursor: words(5, 1) },
+            LossGradient { output, y, targets, out: tensor(6, 5, 3) },
+        )
+    }
+
+    /// How many operations are one, and whether the gradient is among them.
+    fn found(ops: [Op; 4]) -> Option<(usize, bool)> {
+        Head::of(&ops).map(|head| (head.ops, head.gradient.is_some()))
+    }
+
+    #[test]
+    fn the_end_of_a_pass_is_one_with_the_gradient_behind_it() {
+        let (softmax, loss, mean, gradient) = end_of_a_pass();
+        let fill = Fill { value: 0.0, out: tensor(9, 1, 1) };
+        assert_eq!(found([softmax.into(), loss.into(), mean.into(), gradient.into()]), Some((4, true)));
+        assert_eq!(found([softmax.into(), loss.into(), gradient.into(), mean.into()]), Some((3, true)));
+        assert_eq!(found([softmax.into(), loss.into(), fill.into(), gradient.into()]), Some((2, false)));
+        assert_eq!(found([loss.into(), softmax.into(), mean.into(), gradient.into()]), None);
+        assert_eq!(found([softmax.into(), fill.into(), loss.into(), gradient.into()]), None);
+    }
+
+    #[test]
+    fn what_does_not_belong_together_is_not_one() {
+        let (softmax, loss, mean, gradient) = end_of_a_pass();
+        let with_loss = |loss: CrossEntropy| found([softmax.into(), loss.into(), mean.into(), gradient.into()]);
+        assert_eq!(with_loss(CrossEntropy { y: tensor(7, 5, 3), ..loss }), None);
+        assert_eq!(with_loss(CrossEntropy { logarithm: true, ..loss }), None);
+        assert_eq!(with_loss(CrossEntropy { targets: Targets::OneHot(tensor(7, 5, 3)), ..loss }), None);
+        assert_eq!(with_loss(CrossEntropy { out: tensor(0, 5, 1), ..loss }), None);
+        assert_eq!(with_loss(CrossEntropy { epsilon: 0.5, ..loss }), Some((2, false)));
+        let logarithm = Softmax { logarithm: true, ..softmax };
+        assert_eq!(found([logarithm.into(), loss.into(), mean.into(), gradient.into()]), None);
+        let in_place = Softmax { x: tensor(1, 5, 3), ..softmax };
+        assert_eq!(found([in_place.into(), loss.into(), mean.into(), gradient.into()]), None);
+
+        let with_gradient = |gradient: LossGradient| found([softmax.into(), loss.into(), mean.into(), gradient.into()]);
+        assert_eq!(with_gradient(LossGradient { y: tensor(7, 5, 3), ..gradient }), Some((2, false)));
+        assert_eq!(with_gradient(LossGradient { targets: words(7, 5), ..gradient }), Some((2, false)));
+        assert_eq!(
+            with_gradient(LossGradient { output: OutputLoss::SoftmaxSumOfSquares, ..gradient }),
+            Some((2, false))
+        );
+        assert_eq!(with_gradient(LossGradient { out: tensor(0, 5, 3), ..gradient }), Some((2, false)));
+    }
+
+    #[test]
+    fn no_gradient_comes_before_a_mean_that_touches_what_it_does() {
+        let (softmax, loss, mean, gradient) = end_of_a_pass();
+        let with_mean = |mean: Mean| found([softmax.into(), loss.into(), mean.into(), gradient.into()]);
+        assert_eq!(with_mean(Mean { x: tensor(7, 5, 1), ..mean }), Some((4, true)));
+        assert_eq!(with_mean(Mean { x: tensor(6, 5, 1), ..mean }), Some((2, false)));
+        assert_eq!(with_mean(Mean { cursor: words(6, 1), ..mean }), Some((2, false)));
+        for written in [0, 1, 2, 6] {
+            assert_eq!(with_mean(Mean { out: tensor(written, 9, 1), ..mean }), Some((2, false)), "{written}");
+        }
     }
 }

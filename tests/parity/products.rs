@@ -6,7 +6,7 @@ use crate::suite::Cases;
 use crate::support::draw::Draw;
 
 /// `[M, K, N]`, with every size at every place, and sums longer than any driver's loop may be.
-const SHAPES: [[usize; 3]; 18] = [
+const SHAPES: [[usize; 3]; 20] = [
     [1, 1, 1],
     [1, 7, 31],
     [7, 1, 33],
@@ -25,6 +25,9 @@ const SHAPES: [[usize; 3]; 18] = [
     [131, 212, 161],
     [190, 148, 155],
     [128, 260, 128],
+    // Sums that GPUs cut, with every remainder, and the shortest of them.
+    [50, 1_031, 10],
+    [127, 128, 129],
     // So many tiles that GPUs take wide ones.
     [515, 21, 1_030],
 ];

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::kernel::Dispatch;
 use super::probe_sums::ProbeSums;
-use super::{DeviceClass, dispatches, probe_fused};
-use crate::backend::fusion::ProbedBehind;
+use super::{DeviceClass, dispatches, head, probe_fused};
+use crate::backend::fusion::{Head, ProbedBehind};
 use crate::backend::op::{
     Activate, ActivationGradient, Advance, Argmax, BatchMatmul, ColumnSums, CountCorrect, CrossEntropy, CurveFeatures,
     DirectionalGradient, Directions, Fill, Formula, Gather, LossDifferences, LossGradient, MAX_NODES, Matmul, Mean,
@@ -58,6 +58,7 @@ pub fn shader_catalogue() -> Vec<ShaderVariant> {
             }
         }
     }
+    heads().iter().map(head::dispatch).for_each(&mut add);
     variants
 }
 
@@ -122,10 +123,11 @@ fn every_operation() -> Vec<Op> {
     ops.push(Matmul { a: large, transpose_a: false, b: large, transpose_b: false, bias: None, out: large }.into());
     for len in LENGTHS {
         let (x, column) = (tensor(2, len), tensor(2, 1));
-        ops.push(
-            Matmul { a: x, transpose_a: false, b: tensor(len, 2), transpose_b: false, bias: None, out: tensor(2, 2) }
-                .into(),
-        );
+        // Outputs so few that GPUs cut long sums, and more.
+        for rows in [2, 200] {
+            let (a, b, out) = (tensor(rows, len), tensor(len, rows), tensor(rows, rows));
+            ops.push(Matmul { a, transpose_a: false, b, transpose_b: false, bias: None, out }.into());
+        }
         for inputs in [x, tensor(6, len)] {
             let (weight, places) = (tensor(len, 2), words(3));
             let (bias, values) = (tensor(1, 2), tensor(1, 3));
@@ -204,6 +206,17 @@ fn directional() -> Vec<Op> {
     }
     ops.push(DirectionalGradient { directions, offset: 0, coefficients: tensor(2, 1), out: tensor(1, 4) }.into());
     ops
+}
+
+/// The end of a forward pass, with and without the begin of a backward pass.
+fn heads() -> [Head; 2] {
+    let (epsilon, output, targets) = (1e-7, OUTPUTS[0], words(2));
+    let [x, y, deltas] = [tensor(2, 10); 3];
+    let softmax = Softmax { x, logarithm: false, out: y };
+    let loss = CrossEntropy { y, logarithm: false, targets: Targets::Classes(targets), epsilon, out: tensor(2, 1) };
+    let gradient = LossGradient { output, y, targets, out: deltas };
+    let head = Head { softmax, targets, loss, gradient: None, mean: None, ops: 2 };
+    [head, Head { gradient: Some(gradient), ops: 3, ..head }]
 }
 
 /// Every activation, and every loss.

@@ -1,4 +1,5 @@
-//! Matrix products. See `shaders/matmul.wgsl`, `shaders/matmul_vectors.wgsl` and `shaders/matmul_tiled.wgsl`.
+//! Matrix products. See `shaders/matmul.wgsl` and `shaders/matmul_vectors.wgsl` for software drivers,
+//! `shaders/matmul_tiled.wgsl` and `shaders/matmul_split.wgsl` for GPUs.
 
 use super::kernel::{Binding, DeviceClass, Dispatch, MAX_TRIPS, folded, shader};
 use crate::backend::op::Matmul;
@@ -26,6 +27,16 @@ pub(super) fn often(op: &Matmul, class: DeviceClass) -> Option<Vec<Dispatch>> {
 pub(super) fn is_large(op: &Matmul) -> bool {
     const LARGE: usize = 1 << 22;
     op.shape().into_iter().product::<usize>() >= LARGE
+}
+
+/// Whether few outputs have such long sums that a GPU had better cut those. By estimate, for want of a measurement: a large tile
+/// takes some 0.7 us for 16 terms, however few there are of them, and a cut sum reads half a number a multiply-add out of the
+/// caches, at 1 to 2 TB/s. The two are equal at about 30,000 outputs.
+fn is_long(op: &Matmul) -> bool {
+    const FEW_OUTPUTS: usize = 1 << 14;
+    const MANY_TERMS: usize = 128;
+    let [m, k, n] = op.shape();
+    m * n <= FEW_OUTPUTS && k >= MANY_TERMS
 }
 
 /// Numbers that a load brings.
@@ -89,6 +100,9 @@ fn product(op: &Matmul, class: DeviceClass, terms: std::ops::Range<usize>) -> Di
         DeviceClass::Software => {
             let constants = vec![("WORKGROUP", WORKGROUP as f64), continued];
             ("matmul", shader!("matmul", "grid"), constants, TILE, WORKGROUP)
+        }
+        DeviceClass::Gpu if is_long(op) => {
+            ("matmul_split", shader!("matmul_split", "grid"), vec![continued], [16, 16], 1)
         }
         DeviceClass::Gpu => {
             // Wide tiles where they are filled, and where there are enough of them for a GPU's cores.

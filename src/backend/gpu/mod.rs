@@ -29,6 +29,7 @@ mod directional_gradient;
 mod fill;
 mod formula;
 mod gather;
+mod head;
 mod loss_differences;
 mod loss_gradient;
 mod matmul;
@@ -64,7 +65,7 @@ use self::kernel::Dispatch;
 use self::pipelines::Pipelines;
 use self::probe_sums::ProbeSums;
 use self::program::{Ahead, Program};
-use super::fusion::Probes;
+use super::fusion::{Head, Probes};
 use super::op::Op;
 use super::recording::Recording;
 use super::tensor::{BufferId, Span};
@@ -201,6 +202,12 @@ impl Backend for GpuBackend {
                 add(probe_fused::dispatches(&probes, class).into(), None);
                 // All but the last.
                 next = index + probes.ops - 1;
+            } else if let Some(head) = Head::of(&recording.ops()[index..]).filter(head::is_possible) {
+                add(vec![head::dispatch(&head)], None);
+                if let Some(op) = head.mean {
+                    add(mean::dispatches(&op, class), None);
+                }
+                next = index + head.ops;
             } else {
                 let faster = if let Op::Matmul(op) = op { matmul::often(op, class) } else { None };
                 add(dispatches(op, class), faster);

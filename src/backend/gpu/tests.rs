@@ -6,9 +6,11 @@ use super::{GpuBackend, program};
 use crate::Error;
 use crate::backend::tensor::{BufferId, Span};
 use crate::backend::{
-    Advance, Backend, Fill, Gather, Matmul, MultiplyAdd, OneHot, OpenOptions, Recording, Tensor, Words,
+    Advance, Backend, CrossEntropy, Fill, Gather, LossGradient, Matmul, Mean, MultiplyAdd, OneHot, Op, OpenOptions,
+    Recording, Softmax, Targets, Tensor, Words,
 };
 use crate::device::{AdapterSummary, adapters};
+use crate::network::OutputLoss;
 
 /// Every adapter; a machine without any passes, unless `GPU_TRAIN_REQUIRE_ADAPTER` says that it must have one.
 fn every_adapter() -> Vec<(AdapterSummary, wgpu::Adapter)> {
@@ -143,6 +145,97 @@ fn products_of_programs_that_run_often() {
     on_every_adapter(|name, backend| {
         for shape in [[100, 784, 50], [784, 100, 50], [131, 256, 65]] {
             check_products_of_runs(&format!("{name}, often"), backend, shape, program::FEW + 1);
+        }
+    });
+}
+
+/// Where the end of a forward pass goes: probabilities, losses, their mean, and the gradient by the logits.
+fn head_of(
+    backend: &mut dyn Backend,
+    logits: &[f32],
+    classes: usize,
+    targets: Words,
+    epsilon: f32,
+) -> Result<([Tensor; 4], Vec<Op>), Error> {
+    let rows = logits.len() / classes;
+    let x = backend.tensor_from(logits, rows, classes, "logits")?;
+    let y = backend.tensor(rows, classes, "probabilities")?;
+    let losses = backend.tensor(rows, 1, "losses")?;
+    let mean = backend.tensor(1, 1, "mean")?;
+    let deltas = backend.tensor(rows, classes, "deltas")?;
+    let cursor = backend.words(1, "cursor")?;
+    let output = OutputLoss::CrossEntropy { epsilon };
+    let ops = vec![
+        Softmax { x, logarithm: false, out: y }.into(),
+        CrossEntropy { y, logarithm: false, targets: Targets::Classes(targets), epsilon, out: losses }.into(),
+        Mean { x: losses, out: mean, cursor }.into(),
+        LossGradient { output, y, targets, out: deltas }.into(),
+    ];
+    Ok(([y, losses, mean, deltas], ops))
+}
+
+/// Runs them with so many operations a recording, and reads the results.
+fn results_of_head(
+    backend: &mut dyn Backend,
+    (results, ops): ([Tensor; 4], Vec<Op>),
+    together: usize,
+) -> Result<Vec<Vec<f32>>, Error> {
+    for ops in ops.chunks(together) {
+        let mut recording = Recording::new();
+        for op in ops {
+            recording.push(op.clone())?;
+        }
+        backend.run_once(&recording)?;
+    }
+    results.into_iter().map(|tensor| backend.read_tensor(tensor)).collect()
+}
+
+/// Where two results differ by more than the roundings that a compiler may change when it sees more of a computation.
+fn differ(one: &[f32], other: &[f32]) -> bool {
+    let same = |a: f32, b: f32| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 4.0 * f32::EPSILON * b.abs();
+    !one.iter().zip(other).all(|(&a, &b)| same(a, b))
+}
+
+/// Softmax, cross entropy and the gradient in one dispatch are what they are one by one, and so are the first two alone. Classes
+/// on both sides of the most that an invocation does, a class that does not exist, and logits that are not numbers.
+#[test]
+fn the_end_of_a_forward_pass_in_one() {
+    on_every_adapter(|name, backend| {
+        let backend: &mut dyn Backend = backend;
+        for (rows, classes) in [(1, 1), (7, 10), (100, 10), (131, 33), (5, 1_024), (3, 1_025)] {
+            for (reach, epsilon) in [(3.0, 1e-7), (200.0, 1e-7), (3.0, 0.01)] {
+                let what = format!("{name}: [{rows}, {classes}], logits to {reach}, epsilon {epsilon}");
+                let mut logits: Vec<f32> = noise(rows * classes, 7).iter().map(|value| reach * value).collect();
+                let mut classes_of: Vec<u32> = (0..rows).map(|row| (row * 7 % classes) as u32).collect();
+                let is_control = rows == 100 && reach == 3.0;
+                if rows > 2 && !is_control {
+                    classes_of[1] = classes as u32;
+                    logits[2 * classes + classes / 2] = f32::NAN;
+                }
+                let targets = backend.words_from(&classes_of, "targets").expect(&what);
+                let mut of = |factor: f32, epsilon: f32, together: usize| {
+                    let logits: Vec<f32> = logits.iter().map(|value| factor * value).collect();
+                    let head = head_of(backend, &logits, classes, targets, epsilon)?;
+                    results_of_head(backend, head, together)
+                };
+                let expected = of(1.0, epsilon, 1).expect(&what);
+                for together in [4, 2] {
+                    let got = of(1.0, epsilon, together).expect(&what);
+                    for (index, (got, expected)) in got.iter().zip(&expected).enumerate() {
+                        assert!(
+                            !differ(got, expected),
+                            "{what}: {together} in one, result {index}: {got:?}, not {expected:?}"
+                        );
+                    }
+                }
+                // The control: other logits and another epsilon are seen in every result.
+                if is_control {
+                    let other = of(1.001, 2.0 * epsilon + 1e-5, 4).expect(&what);
+                    for (index, (other, expected)) in other.iter().zip(&expected).enumerate() {
+                        assert!(differ(other, expected), "{what}: result {index} could be anything");
+                    }
+                }
+            }
         }
     });
 }

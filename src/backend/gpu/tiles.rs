@@ -137,9 +137,9 @@ mod tests {
         };
         assert_eq!((often(software), often(Tiles::of(DeviceClass::Gpu))), (Some("matmul_vectors"), None));
         let mixed = software.with(Family::SmallProducts, DeviceClass::Gpu);
-        assert_eq!((name(mixed, &small), name(mixed, &large)), ("matmul_tiled", "matmul_vectors"));
+        assert_eq!((name(mixed, &small), name(mixed, &large)), ("matmul_split", "matmul_vectors"));
         let gpu = Tiles::of(DeviceClass::Gpu);
-        assert_eq!((name(gpu, &small), name(gpu, &large)), ("matmul_tiled", "matmul_tiled"));
+        assert_eq!((name(gpu, &small), name(gpu, &large)), ("matmul_split", "matmul_tiled"));
         let out = Tensor { buffer: BufferId(0), offset: 0, rows: 2, columns: 2 };
         let fill = Op::from(Fill { value: 1.0, out });
         assert_eq!(dispatches(&fill, gpu.class_of(&fill)), dispatches(&fill, software.class_of(&fill)));
