@@ -61,7 +61,7 @@ fn for_each(
         // Images drawn at random are nowhere near: they are called for some samples ahead.
         if let Some(&soon) = indices.get(at + AHEAD) {
             let soon = (soon as usize).min(op.images.rows - 1);
-            prefetch(&images[soon * features..(soon + 1) * features]);
+            prefetch::<NEAREST>(&images[soon * features..(soon + 1) * features]);
         }
         let index = (index as usize).min(op.images.rows - 1);
         sample(&images[index * features..(index + 1) * features], n, row);
@@ -72,13 +72,48 @@ fn for_each(
 /// How many samples ahead of the one at hand the images are called for.
 const AHEAD: usize = 4;
 
+/// The images of the batch after the one at hand, which whoever computes with this one calls for: so they come while there is
+/// something to do.
+#[derive(Clone, Copy)]
+pub(super) struct NextBatch<'a> {
+    images: &'a [u8],
+    features: usize,
+    indices: &'a [u32],
+}
+
+impl<'a> NextBatch<'a> {
+    /// The batch after the one that `op` gathers; nothing where there is none, or where it would not stay in the cache.
+    pub(super) fn of(op: &Gather, view: &View<'a>) -> Self {
+        /// Half of a small second-level cache.
+        const MOST_BYTES: usize = 1 << 19;
+        let (batch, features) = (op.inputs.rows, op.inputs.columns);
+        let first = (view.words(op.cursor)[0] as usize).saturating_add(1).saturating_mul(batch);
+        let is_kept = batch * features <= MOST_BYTES;
+        let indices = view.words(op.indices).get(first..first.saturating_add(batch)).filter(|_| is_kept);
+        Self { images: view.bytes(op.images), features, indices: indices.unwrap_or_default() }
+    }
+
+    /// Calls for a sample's image.
+    pub(super) fn call_for(&self, sample: usize) {
+        let Some(&index) = self.indices.get(sample) else { return };
+        let first = (index as usize).saturating_mul(self.features);
+        if let Some(image) = self.images.get(first..first.saturating_add(self.features)) {
+            prefetch::<NEAR>(image);
+        }
+    }
+}
+
+/// Into the first-level cache: `_MM_HINT_T0`,
+const NEAREST: i32 = 3;
+/// or into the second: `_MM_HINT_T1`.
+const NEAR: i32 = 2;
+
 /// Asks the memory for these bytes, where the processor knows how to.
-fn prefetch(bytes: &[u8]) {
+fn prefetch<const LEVEL: i32>(bytes: &[u8]) {
     #[cfg(target_arch = "x86_64")]
     for line in bytes.chunks(64) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch touches nothing, whatever the address; every such processor has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        unsafe { std::arch::x86_64::_mm_prefetch::<LEVEL>(line.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = bytes;

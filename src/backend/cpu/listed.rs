@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::cut::Cut;
+use super::gather::NextBatch;
 use super::lanes::{load, store};
 use super::math::LANES;
 use super::matmul;
@@ -67,8 +68,16 @@ fn blocks_mut(floats: &mut [f32]) -> &mut [Block] {
     floats.as_chunks_mut::<LANES>().0.as_chunks_mut::<VECTORS>().0
 }
 
-/// `out[n, :] = bias + sum_i x[n, i] w[i, :]`, with the weight as [`pack`] has left it.
-pub(super) fn forward(op: &Matmul, nonzeros: &Nonzeros, packed: Tensor, view: &View<'_>, worker: &mut Worker<'_>) {
+/// `out[n, :] = bias + sum_i x[n, i] w[i, :]`, with the weight as [`pack`] has left it. Samples of the next batch are called for
+/// as those of this one pass by.
+pub(super) fn forward(
+    op: &Matmul,
+    nonzeros: &Nonzeros,
+    packed: Tensor,
+    next: &NextBatch<'_>,
+    view: &View<'_>,
+    worker: &mut Worker<'_>,
+) {
     let [samples, inputs, units] = op.shape();
     if !nonzeros.are_few(view) {
         return matmul::run(op, Cut::longer(op), None, view, worker);
@@ -78,10 +87,12 @@ pub(super) fn forward(op: &Matmul, nonzeros: &Nonzeros, packed: Tensor, view: &V
     let out = unsafe { view.floats_mut(op.out, share.start * units..share.end * units) };
     let (packed, bias) = (blocks(view.floats(packed)), op.bias.map(|bias| view.floats(bias)));
     // The last block first: what it writes beyond the end of a row is the beginning of the next one.
+    let mut next = Some(next);
     for (number, first) in (0..units).step_by(WIDTH).enumerate().rev() {
         let weight = &packed[number * inputs..(number + 1) * inputs];
         let begin = bias.map_or_else(Block::default, |bias| block(&bias[first..]));
-        forward_block(&Lists { nonzeros, view, samples: share.clone() }, weight, &begin, first, units, out);
+        let lists = Lists { nonzeros, view, samples: share.clone(), next: next.take() };
+        forward_block(&lists, weight, &begin, first, units, out);
     }
 }
 
@@ -90,6 +101,8 @@ struct Lists<'a> {
     nonzeros: &'a Nonzeros,
     view: &'a View<'a>,
     samples: Range<usize>,
+    /// What to call for meanwhile.
+    next: Option<&'a NextBatch<'a>>,
 }
 
 vectorized! {
@@ -114,6 +127,9 @@ fn forward_block_body<F: Float>(
     out: &mut [f32],
 ) {
     for (row, n) in lists.samples.clone().enumerate() {
+        if let Some(next) = lists.next {
+            next.call_for(n);
+        }
         let (places, values) = lists.nonzeros.row(lists.view, n);
         let mut sums = *begin;
         weigh::<F>(places, values, weight, &mut sums);
@@ -171,7 +187,7 @@ pub(super) fn gradient(op: &Matmul, nonzeros: &Nonzeros, view: &View<'_>, worker
     let sums = blocks_mut(scratch);
     // The last block first, as above.
     for first in (0..units).step_by(WIDTH).rev() {
-        let lists = Lists { nonzeros, view, samples: 0..samples };
+        let lists = Lists { nonzeros, view, samples: 0..samples, next: None };
         gradient_block(&lists, share.clone(), delta, first, units, sums, out);
     }
 }

@@ -59,6 +59,7 @@ pub(crate) mod wide_matmul;
 use std::collections::HashMap;
 
 use self::cut::Cut;
+use self::gather::NextBatch;
 use self::memory::{Storage, View};
 use self::plan::{Plan, Task};
 use self::team::Worker;
@@ -227,7 +228,9 @@ impl Task {
             Self::Pack(weight, packed) => listed::pack(*weight, *packed, view, worker),
             Self::PackFactor(op, cut, packed) => cut::pack_common(op, *cut, *packed, view, worker),
             Self::Product(op, cut, packed) => matmul::run(op, *cut, *packed, view, worker),
-            Self::Forward(op, nonzeros, packed) => listed::forward(op, nonzeros, *packed, view, worker),
+            Self::Forward(op, nonzeros, packed, gather) => {
+                listed::forward(op, nonzeros, *packed, &NextBatch::of(gather, view), view, worker);
+            }
             Self::Transpose(weight, transposed) => probe_fused::transpose(*weight, *transposed, view, worker),
             Self::ProbeFused(op) => probe_fused::run(op, view, worker),
             Self::Gradient(op, nonzeros) => listed::gradient(op, nonzeros, view, worker),

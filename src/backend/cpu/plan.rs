@@ -31,8 +31,8 @@ pub(super) enum Task {
     PackFactor(Matmul, Cut, Tensor),
     /// A product cut in one way or the other, with that factor where it is packed.
     Product(Matmul, Cut, Option<Tensor>),
-    /// A product of the listed inputs with a weight, which was packed.
-    Forward(Matmul, Nonzeros, Tensor),
+    /// A product of the listed inputs with a weight, which was packed; meanwhile the next batch is called for.
+    Forward(Matmul, Nonzeros, Tensor, Gather),
     /// A weight transposed for probes: from here to there.
     Transpose(Tensor, Tensor),
     /// Probes through the last hidden layer.
@@ -67,7 +67,7 @@ impl Plan {
     ) -> Result<Self> {
         let ops = recording.ops();
         let mut plan = Self { tasks: Vec::new(), schedule: Schedule::default(), buffers: Vec::new() };
-        let mut listed: HashMap<usize, Nonzeros> = HashMap::new();
+        let mut listed: HashMap<usize, (Nonzeros, Gather)> = HashMap::new();
         let probes = Probes::of(ops)?;
         let mut transposed: HashMap<Span, Tensor> = HashMap::new();
         let mut packs = Packs::default();
@@ -101,16 +101,16 @@ impl Plan {
                         continue;
                     }
                     let nonzeros = plan.lists(gather.inputs, allocate)?;
-                    listed.extend(products.into_iter().map(|product| (product, nonzeros)));
+                    listed.extend(products.into_iter().map(|product| (product, (nonzeros, *gather))));
                     plan.tasks.push(Task::Gather(*gather, nonzeros));
                 }
                 Op::Matmul(product) => match listed.get(&index) {
-                    Some(&nonzeros) if product.transpose_a => plan.tasks.push(Task::Gradient(*product, nonzeros)),
-                    Some(&nonzeros) => {
+                    Some(&(nonzeros, _)) if product.transpose_a => plan.tasks.push(Task::Gradient(*product, nonzeros)),
+                    Some(&(nonzeros, gather)) => {
                         let (rows, columns) = packed_shape(product.b);
                         let packed = plan.tensor(rows, columns, allocate)?;
                         plan.tasks.push(Task::Pack(product.b, packed));
-                        plan.tasks.push(Task::Forward(*product, nonzeros, packed));
+                        plan.tasks.push(Task::Forward(*product, nonzeros, packed, gather));
                     }
                     None => packs.product(*product, threads, &mut plan, allocate)?,
                 },
@@ -219,8 +219,9 @@ impl Task {
                 return Ok(vec![(cut.common(op).0.span(), false), (packed.span(), true)]);
             }
             Self::Product(op, _, packed) => ((*op).into(), packed.iter().map(Tensor::span).collect(), Vec::new()),
-            Self::Forward(op, nonzeros, packed) => {
-                ((*op).into(), nonzeros.spans().into_iter().chain([packed.span()]).collect(), Vec::new())
+            Self::Forward(op, nonzeros, packed, gather) => {
+                let others = [packed.span(), gather.images.span(), gather.indices.span(), gather.cursor.span()];
+                ((*op).into(), nonzeros.spans().into_iter().chain(others).collect(), Vec::new())
             }
             Self::Gradient(op, nonzeros) => ((*op).into(), nonzeros.spans().to_vec(), Vec::new()),
             Self::Transpose(weight, to) => return Ok(vec![(weight.span(), false), (to.span(), true)]),
