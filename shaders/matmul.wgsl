@@ -1,35 +1,9 @@
 // out = A B, plus what stood there, a bias or nothing: a register tile of 8 x 16 outputs an invocation, which loads
 // straight from storage. For software drivers, where loads cost most: 24 of them feed 128 multiply-adds.
-//
-// Both factors come with strides, so that one kernel does every transposition. Sums go over k in `first..end`.
 
 override WORKGROUP: u32;
 // Whether the sums begin with what stands in `out`, the terms before `first`.
 override CONTINUED: bool;
-
-struct Parameters {
-    rows: u32,
-    columns: u32,
-    // Terms of the sums.
-    first: u32,
-    end: u32,
-    // Elements of A from one row, or one term, to the next; and of B from one term, or one column, to the next.
-    a_row: u32,
-    a_term: u32,
-    b_term: u32,
-    b_column: u32,
-    // 1 where there is a bias.
-    biased: u32,
-    // Tiles of a row of tiles, and of all.
-    across: u32,
-    tiles: u32,
-}
-
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
-@group(0) @binding(4) var<uniform> parameters: Parameters;
 
 fn load_b(at: vec4<u32>) -> vec4<f32> {
     return vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
@@ -45,10 +19,10 @@ fn load_out(at: vec4<u32>) -> vec4<f32> {
 }
 
 fn store(at: vec4<u32>, values: vec4<f32>) {
-    out[at.x] = values.x;
-    out[at.y] = values.y;
-    out[at.z] = values.z;
-    out[at.w] = values.w;
+    keep(at.x, values.x);
+    keep(at.y, values.y);
+    keep(at.z, values.z);
+    keep(at.w, values.w);
 }
 
 fn load_row(row: u32, c0: vec4<u32>, c1: vec4<u32>, c2: vec4<u32>, c3: vec4<u32>) -> mat4x4<f32> {

@@ -2,38 +2,12 @@
 // `matmul_tiled.wgsl` leave to a few workgroups of a GPU: 16 x 16 outputs a workgroup, whose 256 invocations are 16 parts of
 // the sums by 16 blocks of 4 x 4 outputs. Every invocation loads straight from storage, two terms ahead of 32 multiply-adds and
 // without a barrier; the parts meet in workgroup memory at the end.
-//
-// Both factors come with strides, so that one kernel does every transposition. Sums go over k in `first..end`.
 
 // Whether the sums begin with what stands in `out`, the terms before `first`.
 override CONTINUED: bool;
 
 const TILE: u32 = 16u;
 const PARTS: u32 = 16u;
-
-struct Parameters {
-    rows: u32,
-    columns: u32,
-    // Terms of the sums.
-    first: u32,
-    end: u32,
-    // Elements of A from one row, or one term, to the next; and of B from one term, or one column, to the next.
-    a_row: u32,
-    a_term: u32,
-    b_term: u32,
-    b_column: u32,
-    // 1 where there is a bias.
-    biased: u32,
-    // Tiles of a row of tiles, and of all.
-    across: u32,
-    tiles: u32,
-}
-
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
-@group(0) @binding(4) var<uniform> parameters: Parameters;
 
 // Of each part the tile, by fours of a row.
 var<workgroup> partials: array<vec4<f32>, PARTS * TILE * TILE / 4u>;
@@ -105,5 +79,5 @@ fn main(
     } else if parameters.biased == 1u {
         begin = bias[column];
     }
-    out[at] = begin + sum;
+    keep(at, begin + sum);
 }

@@ -3,8 +3,6 @@
 // of 16 terms. For each number from storage there are 32 or 43 multiply-adds (16 or 21 operations a byte; an RX 6800 does
 // 16 TFLOP/s at 512 GB/s, 32 a byte, and its caches are several times as fast), for each one from workgroup memory
 // 2 or 2.7, with so few registers that many waves hide the latency.
-//
-// Both factors come with strides, so that one kernel does every transposition. Sums go over k in `first..end`.
 
 // Whether the sums begin with what stands in `out`, the terms before `first`.
 override CONTINUED: bool;
@@ -13,30 +11,6 @@ override WIDE: bool;
 
 const TILE: u32 = 64u;
 const SLICE: u32 = 16u;
-
-struct Parameters {
-    rows: u32,
-    columns: u32,
-    // Terms of the sums.
-    first: u32,
-    end: u32,
-    // Elements of A from one row, or one term, to the next; and of B from one term, or one column, to the next.
-    a_row: u32,
-    a_term: u32,
-    b_term: u32,
-    b_column: u32,
-    // 1 where there is a bias.
-    biased: u32,
-    // Tiles of a row of tiles, and of all.
-    across: u32,
-    tiles: u32,
-}
-
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
-@group(0) @binding(4) var<uniform> parameters: Parameters;
 
 // A slice of each factor, term by term.
 var<workgroup> a_slice: array<vec4<f32>, TILE * SLICE / 4u>;
@@ -74,7 +48,7 @@ fn finish(row: u32, column: u32, sums: vec4<f32>) {
             } else if parameters.biased == 1u {
                 begin = bias[column + i];
             }
-            out[at] = begin + sums[i];
+            keep(at, begin + sums[i]);
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::op::{CrossEntropy, LossGradient, Mean, Op, ProbeBehind, ProbeChunk, ProbeDifference, Softmax, Targets};
+use super::op::{
+    Activate, CrossEntropy, LossGradient, Matmul, Mean, Op, ProbeBehind, ProbeChunk, ProbeDifference, Softmax, Targets,
+};
 use super::tensor::{Span, Tensor, Words};
 use crate::Result;
 use crate::network::OutputLoss;
@@ -10,6 +12,26 @@ use crate::network::OutputLoss;
 /// All of a tensor's buffer.
 fn whole(tensor: Tensor) -> Span {
     Span { buffer: tensor.buffer, start: 0, end: usize::MAX }
+}
+
+/// A product and its activation; both are kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Layer {
+    pub(super) product: Matmul,
+    pub(super) activate: Activate,
+}
+
+impl Layer {
+    /// How many operations these are.
+    pub(super) const OPS: usize = 2;
+
+    /// The one that `ops` begin with.
+    pub(super) fn of(ops: &[Op]) -> Option<Self> {
+        let &[Op::Matmul(product), Op::Activate(activate), ..] = ops else { return None };
+        let others = [Some(product.a), Some(product.b), product.bias, Some(product.out)];
+        let is_apart = others.into_iter().flatten().all(|tensor| tensor.buffer != activate.out.buffer);
+        (activate.x == product.out && is_apart).then_some(Self { product, activate })
+    }
 }
 
 /// The end of a forward pass: what follows the logits. All results are kept, so that whoever reads them later finds them.
@@ -202,6 +224,7 @@ mod tests {
     use super::*;
     use crate::backend::op::Fill;
     use crate::backend::tensor::BufferId;
+    use crate::network::Activation;
 
     const EPSILON: f32 = 1e-7;
 
@@ -223,6 +246,25 @@ mod tests {
             Mean { x: losses, out: tensor(4, 9, 1), cursor: words(5, 1) },
             LossGradient { output, y, targets, out: tensor(6, 5, 3) },
         )
+    }
+
+    #[test]
+    fn a_product_is_one_with_the_activation_behind_it() {
+        let (a, b, out) = (tensor(0, 5, 3), tensor(1, 3, 4), tensor(2, 5, 4));
+        let bias = Some(tensor(3, 1, 4));
+        let product = Matmul { a, transpose_a: false, b, transpose_b: false, bias, out };
+        let activate = Activate { activation: Activation::Tanh, x: out, out: tensor(4, 5, 4) };
+        let layer = |product: Matmul, activate: Activate| Layer::of(&[product.into(), activate.into()]);
+        assert_eq!(layer(product, activate), Some(Layer { product, activate }));
+        assert_eq!(Layer::of(&[activate.into(), product.into()]), None);
+        assert_eq!(Layer::of(&[product.into()]), None);
+        assert_eq!(layer(product, Activate { x: tensor(7, 5, 4), ..activate }), None);
+        for written in 0..4 {
+            let activate = Activate { out: tensor(written, 5, 4), ..activate };
+            assert_eq!(layer(product, activate), None, "{written}");
+        }
+        let unbiased = Matmul { bias: None, ..product };
+        assert!(layer(unbiased, Activate { out: tensor(3, 5, 4), ..activate }).is_some());
     }
 
     /// How many operations are one, and whether the gradient is among them.

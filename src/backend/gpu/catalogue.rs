@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::kernel::Dispatch;
 use super::probe_sums::ProbeSums;
-use super::{DeviceClass, dispatches, head, probe_fused};
-use crate::backend::fusion::{Head, ProbedBehind};
+use super::{DeviceClass, dispatches, head, matmul, probe_fused};
+use crate::backend::fusion::{Head, Layer, ProbedBehind};
 use crate::backend::op::{
     Activate, ActivationGradient, Advance, Argmax, BatchMatmul, ColumnSums, CountCorrect, CrossEntropy, CurveFeatures,
     DirectionalGradient, Directions, Fill, Formula, Gather, LossDifferences, LossGradient, MAX_NODES, Matmul, Mean,
@@ -59,6 +59,7 @@ pub fn shader_catalogue() -> Vec<ShaderVariant> {
         }
     }
     heads().iter().map(head::dispatch).for_each(&mut add);
+    layers().iter().filter_map(|layer| matmul::with_activation(layer, DeviceClass::Gpu)).for_each(&mut add);
     variants
 }
 
@@ -206,6 +207,20 @@ fn directional() -> Vec<Op> {
     }
     ops.push(DirectionalGradient { directions, offset: 0, coefficients: tensor(2, 1), out: tensor(1, 4) }.into());
     ops
+}
+
+/// Products with every activation, in every form that GPUs have for them: long sums, and tiles of either size.
+fn layers() -> Vec<Layer> {
+    let mut layers = Vec::new();
+    for activation in Activation::ALL {
+        for [m, k, n] in [[100, 784, 50], [100, 50, 50], [1_024, 784, 512]] {
+            let (a, b, bias) = (tensor(m, k), tensor(k, n), Some(tensor(1, n)));
+            let [x, out] = [tensor(m, n); 2];
+            let product = Matmul { a, transpose_a: false, b, transpose_b: false, bias, out: x };
+            layers.push(Layer { product, activate: Activate { activation, x, out } });
+        }
+    }
+    layers
 }
 
 /// The end of a forward pass, with and without the begin of a backward pass.

@@ -1,17 +1,26 @@
 //! Matrix products. See `shaders/matmul.wgsl` and `shaders/matmul_vectors.wgsl` for software drivers,
 //! `shaders/matmul_tiled.wgsl` and `shaders/matmul_split.wgsl` for GPUs.
 
-use super::kernel::{Binding, DeviceClass, Dispatch, MAX_TRIPS, folded, shader};
-use crate::backend::op::Matmul;
+use super::kernel::{Binding, DeviceClass, Dispatch, MAX_TRIPS, activation_code, folded, shader};
+use crate::backend::fusion::Layer;
+use crate::backend::op::{Activate, Matmul};
 
 pub(super) fn dispatches(op: &Matmul, class: DeviceClass) -> Vec<Dispatch> {
     match by_vectors(op, class) {
         Some(dispatch) if is_large(op) => vec![dispatch],
         _ => {
             let k = op.shape()[1];
-            (0..k).step_by(MAX_TRIPS).map(|first| product(op, class, first..(first + MAX_TRIPS).min(k))).collect()
+            (0..k).step_by(MAX_TRIPS).map(|first| product(op, None, class, first..(first + MAX_TRIPS).min(k))).collect()
         }
     }
+}
+
+/// The product and its activation in one: where a pass of its own, which has little to do, costs a GPU about as much as another
+/// kernel. A software driver has it for little.
+pub(super) fn with_activation(layer: &Layer, class: DeviceClass) -> Option<Dispatch> {
+    let op = &layer.product;
+    let terms = 0..op.shape()[1];
+    (class == DeviceClass::Gpu && terms.end <= MAX_TRIPS).then(|| product(op, Some(&layer.activate), class, terms))
 }
 
 /// What does it faster where it is done very often: where so many times a little are more than what compiling another
@@ -89,38 +98,56 @@ fn bindings(op: &Matmul) -> Vec<Binding> {
     ]
 }
 
-/// The product's share of these terms, added to that of the terms before.
-fn product(op: &Matmul, class: DeviceClass, terms: std::ops::Range<usize>) -> Dispatch {
+/// The product's share of these terms, added to that of the terms before; with the activation of the whole, if that is all of
+/// them.
+fn product(op: &Matmul, activate: Option<&Activate>, class: DeviceClass, terms: std::ops::Range<usize>) -> Dispatch {
     /// Workgroups that most GPUs run at the same time, or nearly.
     const ENOUGH: usize = 64;
     let [m, k, n] = op.shape();
-    let continued = ("CONTINUED", f64::from(u8::from(terms.start > 0)));
+    let mut constants = vec![("CONTINUED", f64::from(u8::from(terms.start > 0)))];
+    let mut bindings = bindings(op);
+    if let Some(activate) = activate {
+        constants.push(("ACTIVATION", activation_code(activate.activation)));
+        bindings.push(Binding::Write(activate.out.span()));
+    }
     // Rows and columns of a tile, tiles of a workgroup.
-    let (name, source, constants, [tall, wide], tiles_each) = match class {
+    let (name, source, [tall, wide], tiles_each) = match class {
         DeviceClass::Software => {
-            let constants = vec![("WORKGROUP", WORKGROUP as f64), continued];
-            ("matmul", shader!("matmul", "grid"), constants, TILE, WORKGROUP)
+            constants.push(("WORKGROUP", WORKGROUP as f64));
+            ("matmul", shader!("matmul", "grid", "product", "product_alone"), TILE, WORKGROUP)
         }
         DeviceClass::Gpu if is_long(op) => {
-            ("matmul_split", shader!("matmul_split", "grid"), vec![continued], [16, 16], 1)
+            let source = match activate {
+                None => shader!("matmul_split", "grid", "product", "product_alone"),
+                Some(_) => {
+                    shader!("matmul_split", "grid", "numerics", "activations", "product", "product_activated")
+                }
+            };
+            ("matmul_split", source, [16, 16], 1)
         }
         DeviceClass::Gpu => {
             // Wide tiles where they are filled, and where there are enough of them for a GPU's cores.
             let is_wide = n >= 128 && m.div_ceil(64) * n.div_ceil(128) >= ENOUGH;
-            let constants = vec![continued, ("WIDE", f64::from(u8::from(is_wide)))];
-            ("matmul_tiled", shader!("matmul_tiled", "grid"), constants, [64, if is_wide { 128 } else { 64 }], 1)
+            constants.push(("WIDE", f64::from(u8::from(is_wide))));
+            let source = match activate {
+                None => shader!("matmul_tiled", "grid", "product", "product_alone"),
+                Some(_) => {
+                    shader!("matmul_tiled", "grid", "numerics", "activations", "product", "product_activated")
+                }
+            };
+            ("matmul_tiled", source, [64, if is_wide { 128 } else { 64 }], 1)
         }
     };
     let (across, down) = (n.div_ceil(wide), m.div_ceil(tall));
     let (a_row, a_term) = if op.transpose_a { (1, m) } else { (k, 1) };
     let (b_term, b_column) = if op.transpose_b { (1, k) } else { (n, 1) };
     let biased = usize::from(op.bias.is_some());
-    let words = [m, n, terms.start, terms.end, a_row, a_term, b_term, b_column, biased, across, across * down];
+    let words = [m, n, terms.start, terms.end, a_row, a_term, b_term, b_column, biased, across, across * down, 0];
     Dispatch {
         name,
         source,
         constants,
-        bindings: bindings(op),
+        bindings,
         parameters: words.map(|word| word as u32).to_vec(),
         workgroups: folded((across * down).div_ceil(tiles_each)),
     }

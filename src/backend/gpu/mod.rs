@@ -65,7 +65,7 @@ use self::kernel::Dispatch;
 use self::pipelines::Pipelines;
 use self::probe_sums::ProbeSums;
 use self::program::{Ahead, Program};
-use super::fusion::{Head, Probes};
+use super::fusion::{Head, Layer, Probes};
 use super::op::Op;
 use super::recording::Recording;
 use super::tensor::{BufferId, Span};
@@ -202,6 +202,11 @@ impl Backend for GpuBackend {
                 add(probe_fused::dispatches(&probes, class).into(), None);
                 // All but the last.
                 next = index + probes.ops - 1;
+            } else if let Some(layer) = Layer::of(&recording.ops()[index..])
+                && let Some(dispatch) = matmul::with_activation(&layer, class)
+            {
+                add(vec![dispatch], None);
+                next = index + Layer::OPS;
             } else if let Some(head) = Head::of(&recording.ops()[index..]).filter(head::is_possible) {
                 add(vec![head::dispatch(&head)], None);
                 if let Some(op) = head.mean {

@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
-use super::{GpuBackend, program};
+use super::{DeviceClass, GpuBackend, Tiles, program};
 use crate::Error;
 use crate::backend::tensor::{BufferId, Span};
 use crate::backend::{
-    Advance, Backend, CrossEntropy, Fill, Gather, LossGradient, Matmul, Mean, MultiplyAdd, OneHot, Op, OpenOptions,
-    Recording, Softmax, Targets, Tensor, Words,
+    Activate, Advance, Backend, CrossEntropy, Fill, Gather, LossGradient, Matmul, Mean, MultiplyAdd, OneHot, Op,
+    OpenOptions, Recording, Softmax, Targets, Tensor, Words,
 };
 use crate::device::{AdapterSummary, adapters};
-use crate::network::OutputLoss;
+use crate::network::{Activation, OutputLoss};
 
 /// Every adapter; a machine without any passes, unless `GPU_TRAIN_REQUIRE_ADAPTER` says that it must have one.
 fn every_adapter() -> Vec<(AdapterSummary, wgpu::Adapter)> {
@@ -25,9 +25,15 @@ fn every_adapter() -> Vec<(AdapterSummary, wgpu::Adapter)> {
 
 /// Does `test` on every adapter, with the shaders' checks and without.
 fn on_every_adapter(test: impl Fn(&str, &mut GpuBackend)) {
+    on_every_adapter_with(None, test);
+}
+
+/// The same with the tiles of a class, whatever the adapter.
+fn on_every_adapter_with(class: Option<DeviceClass>, test: impl Fn(&str, &mut GpuBackend)) {
     for (summary, adapter) in &every_adapter() {
         for checks in [true, false] {
-            let options = OpenOptions { shader_checks: checks, ..OpenOptions::default() };
+            let tiles = class.map(Tiles::of);
+            let options = OpenOptions { shader_checks: checks, tiles, ..OpenOptions::default() };
             let name = format!("{} ({}, checks {checks})", summary.info.name, summary.info.backend);
             let mut backend = GpuBackend::open(adapter, summary, options).expect(&name);
             test(&name, &mut backend);
@@ -145,6 +151,41 @@ fn products_of_programs_that_run_often() {
     on_every_adapter(|name, backend| {
         for shape in [[100, 784, 50], [784, 100, 50], [131, 256, 65]] {
             check_products_of_runs(&format!("{name}, often"), backend, shape, program::FEW + 1);
+        }
+    });
+}
+
+/// A product and its activation in one dispatch, in every form that GPUs have for it, are what they are one by one.
+#[test]
+fn layers_in_one() {
+    on_every_adapter_with(Some(DeviceClass::Gpu), |name, backend| {
+        let backend: &mut dyn Backend = backend;
+        // Long sums, small tiles and wide ones.
+        for [m, k, n] in [[37, 200, 21], [33, 31, 7], [515, 21, 1_030]] {
+            let a = backend.tensor_from(&noise(m * k, 1), m, k, "a").expect(name);
+            let b = backend.tensor_from(&noise(k * n, 2), k, n, "b").expect(name);
+            let bias = backend.tensor_from(&noise(n, 3), 1, n, "bias").expect(name);
+            let [x, out, alone, apart] = [0; 4].map(|_| backend.tensor(m, n, "results").expect(name));
+            for activation in Activation::ALL {
+                let what = format!("{name}: [{m}, {k}, {n}], {activation:?}");
+                let product = |out| Matmul { a, transpose_a: false, b, transpose_b: false, bias: Some(bias), out };
+                let mut run = |ops: Vec<Op>| {
+                    let mut recording = Recording::new();
+                    ops.into_iter().try_for_each(|op| recording.push(op))?;
+                    backend.run_once(&recording)
+                };
+                run(vec![product(x).into(), Activate { activation, x, out }.into()]).expect(&what);
+                run(vec![product(alone).into()]).expect(&what);
+                run(vec![Activate { activation, x: alone, out: apart }.into()]).expect(&what);
+                let mut read = |tensor| backend.read_tensor(tensor).expect(&what);
+                let (x, out, alone, apart) = (read(x), read(out), read(alone), read(apart));
+                assert!(!differ(&x, &alone), "{what}: products differ");
+                assert!(!differ(&out, &apart), "{what}: activations differ");
+                // The control: what is compared is not the same everywhere.
+                assert_eq!(differ(&out, &x), activation != Activation::Identity, "{what}");
+                assert!(differ(&x, &x.iter().map(|value| 1.001 * value).collect::<Vec<_>>()), "{what}");
+            }
+            [a, b, bias, x, out, alone, apart].into_iter().for_each(|tensor| backend.free(tensor.buffer));
         }
     });
 }
