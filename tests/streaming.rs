@@ -39,7 +39,7 @@ fn split(samples: usize, [rows, columns]: [usize; 2], classes: usize, seed: u64)
     let mut draw = Draw::new(seed);
     let pixels = (0..samples * rows * columns).map(|_| if draw.below(5) == 0 { draw.below(256) as u8 } else { 0 });
     let labels = (0..samples).map(|sample| (sample % classes) as u8).collect();
-    Split::new(pixels.collect(), labels, rows, columns).unwrap()
+    Split::new(pixels.collect::<Vec<u8>>(), labels, rows, columns).unwrap()
 }
 
 fn trained(backend: &mut dyn Backend, dataset: &Dataset, hidden: &[usize], settings: &Settings) -> Result<Seen> {

@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn whole_files_are_inflated_at_once() {
         for length in [0, 1, 1_000, FEW_BYTES, 3 * FEW_BYTES + 17] {
-            let data: Vec<u8> = (0..length).map(|index: usize| (index * index >> 7) as u8).collect();
+            let data: Vec<u8> = (0..length).map(|index: usize| ((index * index) >> 7) as u8).collect();
             assert!(inflate_whole(&gzip(&data), length) == Some(data), "{length}");
         }
     }

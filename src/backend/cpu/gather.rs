@@ -2,6 +2,7 @@
 
 use super::memory::View;
 use super::nonzeros::{Nonzeros, SECTION};
+use super::prefetch::{NEAR, NEAREST, prefetch};
 use super::simd::{Float, vectorized};
 use super::team::Worker;
 use crate::backend::op::Gather;
@@ -61,7 +62,7 @@ fn for_each(
         // Images drawn at random are nowhere near: they are called for some samples ahead.
         if let Some(&soon) = indices.get(at + AHEAD) {
             let soon = (soon as usize).min(op.images.rows - 1);
-            prefetch::<NEAREST>(&images[soon * features..(soon + 1) * features]);
+            prefetch::<NEAREST, _>(&images[soon * features..(soon + 1) * features]);
         }
         let index = (index as usize).min(op.images.rows - 1);
         sample(&images[index * features..(index + 1) * features], n, row);
@@ -98,25 +99,9 @@ impl<'a> NextBatch<'a> {
         let Some(&index) = self.indices.get(sample) else { return };
         let first = (index as usize).saturating_mul(self.features);
         if let Some(image) = self.images.get(first..first.saturating_add(self.features)) {
-            prefetch::<NEAR>(image);
+            prefetch::<NEAR, _>(image);
         }
     }
-}
-
-/// Into the first-level cache: `_MM_HINT_T0`,
-const NEAREST: i32 = 3;
-/// or into the second: `_MM_HINT_T1`.
-const NEAR: i32 = 2;
-
-/// Asks the memory for these bytes, where the processor knows how to.
-fn prefetch<const LEVEL: i32>(bytes: &[u8]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in bytes.chunks(64) {
-        // SAFETY: a prefetch touches nothing, whatever the address; every such processor has it.
-        unsafe { std::arch::x86_64::_mm_prefetch::<LEVEL>(line.as_ptr().cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = bytes;
 }
 
 vectorized! {

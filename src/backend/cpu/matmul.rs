@@ -14,6 +14,7 @@ use super::lanes::load;
 use super::math::{LANES, Lanes};
 use super::memory::View;
 use super::packing::{DEPTH, Factor, Packed, pack, stretches};
+use super::prefetch::{NEAR, prefetch};
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx512, Level, level};
 use super::simd::{Float, vectorized};
@@ -229,6 +230,11 @@ fn tile<F: Float, const V: usize, const R: usize>(
     start: Option<&[Lanes; V]>,
     to: [&mut [Lanes; V]; R],
 ) {
+    /// Terms behind which the rows have come, wherever they were.
+    const TIME_ENOUGH: usize = 128;
+    if a.len() >= TIME_ENOUGH {
+        to.iter().for_each(|row| prefetch::<NEAR, _>(*row));
+    }
     let mut sums = [[F::splat(0.0); V]; R];
     // By index: as a pair of iterators the loop counts both, with instructions that take turns from the sums.
     let count = a.len().min(b.len());

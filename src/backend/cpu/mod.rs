@@ -37,6 +37,7 @@ mod packs;
 mod perturb;
 mod plan;
 mod precise_affine;
+mod prefetch;
 mod probe_behind;
 mod probe_curve;
 mod probe_difference;
