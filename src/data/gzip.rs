@@ -95,7 +95,9 @@ impl Pages {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn populate(self) {}
+    fn populate(self) {
+        let _ = (self.first, self.bytes);
+    }
 }
 
 /// A gzip file being inflated.
