@@ -86,8 +86,8 @@ pub(super) fn forward(
     // SAFETY: this worker's samples, taken once.
     let out = unsafe { view.floats_mut(op.out, share.start * units..share.end * units) };
     let (packed, bias) = (blocks(view.floats(packed)), op.bias.map(|bias| view.floats(bias)));
-    // The last block first: what it writes beyond the end of a row is the beginning of the next one.
     let mut next = Some(next);
+    // The last block first: what it writes beyond the end of a row is the beginning of the next one.
     for (number, first) in (0..units).step_by(WIDTH).enumerate().rev() {
         let weight = &packed[number * inputs..(number + 1) * inputs];
         let begin = bias.map_or_else(Block::default, |bias| block(&bias[first..]));
