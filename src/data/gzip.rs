@@ -21,8 +21,7 @@ const MAX_RATIO: u64 = 1032;
 /// All data of a gzip file that is in memory, which must be `length` bytes; `None` where it is anything else, for [`Inflate`]
 /// to say what. Of the header only what is needed to find the data is looked at.
 pub(super) fn inflate_whole(file: &[u8], length: usize) -> Option<Vec<u8>> {
-    Vec::<u8>::new().try_reserve_exact(length).ok()?;
-    let mut output = vec![0; length];
+    let mut output = zeroed(length).ok()?;
     let pages = Pages::of(&mut output);
     let (consumed, written) = thread::scope(|scope| {
         if length > FEW_BYTES {
@@ -167,7 +166,7 @@ impl<'a, R: BufRead> Inflate<'a, R> {
     /// # Errors
     /// [`Error::Format`] if the data end before or are damaged, [`Error::Io`] if there is no memory for them.
     pub(super) fn take(&mut self, length: usize) -> Result<Vec<u8>> {
-        let mut output = zeroed(self.path, length)?;
+        let mut output = zeroed(length).map_err(|error| Error::io("read", self.path, error))?;
         let filled = self.fill(&mut output)?;
         if filled < length {
             let end = if self.ended { "the end of the data" } else { "the end of the file (truncated?)" };
@@ -208,10 +207,9 @@ impl<'a, R: BufRead> Inflate<'a, R> {
 /// A zeroed buffer of `length` bytes; no memory for it is an error and not the end of the process.
 ///
 /// The probe is what makes that so: a fallible reservation cannot hand over zeroed pages, which the system has for free.
-fn zeroed(path: &Path, length: usize) -> Result<Vec<u8>> {
-    Vec::<u8>::new()
-        .try_reserve_exact(length)
-        .map_err(|error| Error::io("read", path, io::Error::new(io::ErrorKind::OutOfMemory, error)))?;
+fn zeroed(length: usize) -> io::Result<Vec<u8>> {
+    let reserved = Vec::<u8>::new().try_reserve_exact(length);
+    reserved.map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))?;
     Ok(vec![0; length])
 }
 

@@ -204,12 +204,19 @@ fn decode(path: &Path, mut file: impl BufRead, length: u64, magic: u32) -> Resul
     file.by_ref().take(Header::length(magic) as u64).read_to_end(&mut head).map_err(io)?;
     let header = Header::parse(path, &head, magic)?;
     header.check_length(path, length)?;
-    let mut elements = Vec::new();
-    let reserved = elements.try_reserve_exact(header.elements);
-    reserved.map_err(|error| io(io::Error::new(io::ErrorKind::OutOfMemory, error)))?;
-    file.take(header.elements as u64).read_to_end(&mut elements).map_err(io)?;
+    let elements = read_most(file, header.elements).map_err(io)?;
     header.check_length(path, (header.length + elements.len()) as u64)?; // it may have shrunk meanwhile
     Ok((header, elements.into()))
+}
+
+/// The next `length` bytes of a file, or fewer where it ends before; no memory for them is an error and not the end of the
+/// process.
+fn read_most(file: impl Read, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let reserved = bytes.try_reserve_exact(length);
+    reserved.map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))?;
+    file.take(length as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Decodes a gzipped file of `length` bytes.
@@ -220,10 +227,7 @@ fn inflate(path: &Path, mut file: impl BufRead, length: u64, magic: u32) -> Resu
     match begin.and_then(|mut begin| inflate_header(path, &mut begin, magic)) {
         // A file much longer than what it holds is none that should be in memory whole.
         Ok(header) if length / 2 <= (header.length + header.elements) as u64 => {
-            let mut whole = Vec::new();
-            let reserved = whole.try_reserve_exact(length as usize);
-            reserved.map_err(|error| io(io::Error::new(io::ErrorKind::OutOfMemory, error)))?;
-            file.take(length).read_to_end(&mut whole).map_err(io)?;
+            let whole = read_most(file, length as usize).map_err(io)?;
             match gzip::inflate_whole(&whole, header.length + header.elements) {
                 Some(data) => {
                     let elements = Bytes::from(data).slice(header.length..);
