@@ -3,6 +3,15 @@
 
 override WORKGROUP: u32;
 
+struct Parameters {
+    rows: u32,
+    columns: u32,
+    zero: u32,
+    epsilon: f32,
+    // 1 / rows
+    scale: f32,
+}
+
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> targets: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;

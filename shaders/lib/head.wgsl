@@ -1,12 +1,5 @@
 // The end of a forward pass alone.
 
-struct Parameters {
-    rows: u32,
-    columns: u32,
-    zero: u32,
-    epsilon: f32,
-}
-
 @group(0) @binding(4) var<uniform> parameters: Parameters;
 
 fn keep_gradient(first: u32, target_class: u32, y_target: f32, others: f32) {}

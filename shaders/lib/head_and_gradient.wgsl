@@ -1,14 +1,5 @@
 // The end of a forward pass, and where back-propagation begins: the gradient of the batch's mean loss by the logits.
 
-struct Parameters {
-    rows: u32,
-    columns: u32,
-    zero: u32,
-    epsilon: f32,
-    // 1 / rows
-    scale: f32,
-}
-
 @group(0) @binding(4) var<storage, read_write> gradient: array<f32>;
 @group(0) @binding(5) var<uniform> parameters: Parameters;
 

@@ -44,20 +44,23 @@ pub(super) struct Head {
     pub(super) gradient: Option<LossGradient>,
     /// What stands before the gradient and touches nothing of it.
     pub(super) mean: Option<Mean>,
-    /// How many operations these are.
-    pub(super) ops: usize,
 }
 
 impl Head {
+    /// How many operations these are.
+    pub(super) fn ops(&self) -> usize {
+        2 + usize::from(self.gradient.is_some()) + usize::from(self.mean.is_some())
+    }
+
     /// The one that `ops` begin with.
     pub(super) fn of(ops: &[Op]) -> Option<Self> {
         let &[Op::Softmax(softmax), Op::CrossEntropy(loss), ref behind @ ..] = ops else { return None };
         let Targets::Classes(targets) = loss.targets else { return None };
-        let head = Self { softmax, targets, loss, gradient: None, mean: None, ops: 2 };
+        let head = Self { softmax, targets, loss, gradient: None, mean: None };
         let with_gradient = match *behind {
-            [Op::LossGradient(gradient), ..] => Some(Self { gradient: Some(gradient), ops: 3, ..head }),
+            [Op::LossGradient(gradient), ..] => Some(Self { gradient: Some(gradient), ..head }),
             [Op::Mean(mean), Op::LossGradient(gradient), ..] => {
-                Some(Self { gradient: Some(gradient), mean: Some(mean), ops: 4, ..head })
+                Some(Self { gradient: Some(gradient), mean: Some(mean), ..head })
             }
             _ => None,
         };
@@ -269,7 +272,7 @@ mod tests {
 
     /// How many operations are one, and whether the gradient is among them.
     fn found(ops: [Op; 4]) -> Option<(usize, bool)> {
-        Head::of(&ops).map(|head| (head.ops, head.gradient.is_some()))
+        Head::of(&ops).map(|head| (head.ops(), head.gradient.is_some()))
     }
 
     #[test]

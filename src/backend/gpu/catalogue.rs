@@ -230,8 +230,8 @@ fn heads() -> [Head; 2] {
     let softmax = Softmax { x, logarithm: false, out: y };
     let loss = CrossEntropy { y, logarithm: false, targets: Targets::Classes(targets), epsilon, out: tensor(2, 1) };
     let gradient = LossGradient { output, y, targets, out: deltas };
-    let head = Head { softmax, targets, loss, gradient: None, mean: None, ops: 2 };
-    [head, Head { gradient: Some(gradient), ops: 3, ..head }]
+    let head = Head { softmax, targets, loss, gradient: None, mean: None };
+    [head, Head { gradient: Some(gradient), ..head }]
 }
 
 /// Every activation, and every loss.

@@ -18,13 +18,13 @@ pub(super) fn dispatch(head: &Head) -> Dispatch {
         Binding::Write(y.span()),
         Binding::Write(head.loss.out.span()),
     ];
-    let mut parameters = vec![x.rows as u32, x.columns as u32, 0, head.loss.epsilon.to_bits()];
+    let scale = 1.0 / x.rows as f32;
+    let parameters = vec![x.rows as u32, x.columns as u32, 0, head.loss.epsilon.to_bits(), scale.to_bits()];
     let source = match head.gradient {
         None => shader!("softmax_cross_entropy", "grid", "numerics", "head"),
         Some(gradient) => {
             constants.push(("OUTPUT", output_code(gradient.output).0));
             bindings.push(Binding::Write(gradient.out.span()));
-            parameters.push((1.0 / x.rows as f32).to_bits());
             shader!("softmax_cross_entropy", "grid", "numerics", "loss_slope", "head_and_gradient")
         }
     };

@@ -212,7 +212,7 @@ impl Backend for GpuBackend {
                 if let Some(op) = head.mean {
                     add(mean::dispatches(&op, class), None);
                 }
-                next = index + head.ops;
+                next = index + head.ops();
             } else {
                 let faster = if let Op::Matmul(op) = op { matmul::often(op, class) } else { None };
                 add(dispatches(op, class), faster);
