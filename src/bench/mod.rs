@@ -104,8 +104,12 @@ pub struct Plan {
     quick: bool,
 }
 
-/// All rows of a quick run are to be done by then: the rest of 15 seconds is for the start and what is overrun.
-const QUICK: Duration = Duration::from_secs(11);
+/// A quick run's ceilings and rows are to be done by then: the rest of 15 seconds is for the start and what is overrun.
+const QUICK: Duration = Duration::from_secs(12);
+/// Of that, with a baseline: for rows that look slower, which are measured again at least twice.
+const AGAIN_QUICK: Duration = Duration::from_millis(1_500);
+/// No third turn of those begins later.
+const LAST_TURN_QUICK: Duration = Duration::from_secs(13);
 /// The most time for a row, checks and preparation aside.
 const EACH: Duration = Duration::from_secs(1);
 const EACH_QUICK: Duration = Duration::from_millis(200);
@@ -114,8 +118,9 @@ const LEAST_QUICK: Duration = Duration::from_millis(40);
 /// A sample is as many executions as take this long, that clocks and interrupts count little.
 const SAMPLE: Duration = Duration::from_millis(10);
 const SAMPLE_QUICK: Duration = Duration::from_millis(3);
-/// A row that looks slower than its baseline is measured so many times more before that is believed.
-const AGAIN: usize = 3;
+/// Rows that look slower than their baseline are measured so many times more before that is believed, in turns: what
+/// disturbed one for a second is over when its turn comes again.
+const AGAIN: usize = 5;
 
 impl Plan {
     /// The rows of these options; nothing is measured or allocated.
@@ -158,11 +163,14 @@ impl Plan {
         let of = self.cases.len();
         watch.begins("what the device can do at most", 0, of);
         let mut ceilings = Ceilings::measure(backend, self.quick, &|| watch.stop())?;
+        // They are measured again at the end.
+        let reserved = begun.elapsed() + if baseline.is_some() { AGAIN_QUICK } else { Duration::ZERO };
+        let end = begun + QUICK.saturating_sub(reserved);
         let mut timings: Vec<Timing> = Vec::new();
         let mut interrupted = false;
         for (index, case) in self.cases.iter().enumerate() {
             watch.begins(&case.label(), index + 1, of);
-            match self.time(backend, case, self.budget(begun, of - index), watch) {
+            match self.time(backend, case, self.budget(end, of - index), watch) {
                 Ok(timing) => timings.push(timing),
                 Err(Error::Interrupted) if index > 0 => {
                     interrupted = true;
@@ -179,15 +187,15 @@ impl Plan {
             self.cases.iter().zip(&timings).map(|(case, timing)| Row::new(case, timing, &ceilings)).collect();
         if let Some((baseline, max_slowdown)) = baseline.filter(|_| !interrupted) {
             // Noise makes rows slower and never faster.
-            for (row, case) in rows.iter_mut().zip(&self.cases) {
-                for _ in 0..AGAIN {
-                    if watch.stop() || !baseline.is_slower(row, max_slowdown) {
-                        break;
-                    }
-                    let label = format!("{} once more, since it looks slower", case.label());
-                    watch.begins(&label, of, of);
+            'again: for turn in 0..AGAIN {
+                if self.quick && turn > 1 && begun.elapsed() > LAST_TURN_QUICK {
+                    break;
+                }
+                let looks = |row: &Row| baseline.is_slower(row, max_slowdown);
+                for (row, case) in rows.iter_mut().zip(&self.cases).filter(|(row, _)| looks(row)) {
+                    watch.begins(&format!("{} once more, since it looks slower", case.label()), of, of);
                     let timing = match self.time(backend, case, self.each(), watch) {
-                        Err(Error::Interrupted) => break,
+                        Err(Error::Interrupted) => break 'again,
                         timing => timing?,
                     };
                     let again = Row::new(case, &timing, &ceilings);
@@ -205,11 +213,11 @@ impl Plan {
     }
 
     /// The time for the next of so many rows that are left.
-    fn budget(&self, begun: Instant, left: usize) -> Duration {
+    fn budget(&self, end: Instant, left: usize) -> Duration {
         if !self.quick {
             return EACH;
         }
-        (QUICK.saturating_sub(begun.elapsed()) / left.max(1) as u32).clamp(LEAST_QUICK, EACH_QUICK)
+        (end.saturating_duration_since(Instant::now()) / left.max(1) as u32).clamp(LEAST_QUICK, EACH_QUICK)
     }
 
     fn time(&self, backend: &mut dyn Backend, case: &Case, budget: Duration, watch: &dyn Watch) -> Result<Timing> {

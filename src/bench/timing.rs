@@ -50,20 +50,37 @@ impl Stopwatch<'_> {
             Ok::<_, Error>(begun.elapsed())
         };
         let begun = Instant::now();
-        let (mut times, mut samples) = (1, Vec::new());
-        loop {
-            let elapsed = once(times)?;
-            let factor = self.sample.as_secs_f64() / elapsed.as_secs_f64().max(1e-9);
-            if factor <= 1.2 || begun.elapsed() > self.budget / 3 {
-                samples.push(elapsed.as_secs_f64() / times as f64);
-                break;
-            }
-            times = (times as f64 * factor.clamp(1.2, 10.0)).ceil() as usize;
-        }
+        let (times, first) = self.repeats(&mut once)?;
+        let mut samples = vec![first];
         while samples.len() < self.least(begun.elapsed()) || (samples.len() < MOST && begun.elapsed() < self.budget) {
             samples.push(once(times)?.as_secs_f64() / times as f64);
         }
         Ok(Timing::new(samples, times))
+    }
+
+    /// How many executions make a sample, and the seconds of one of them in the first.
+    ///
+    /// What a sample costs whatever is in it (calling threads, on a busy machine milliseconds) must not be most of it: a
+    /// sample is long enough where four times as many executions take three times as long.
+    fn repeats(&self, once: &mut dyn FnMut(usize) -> Result<Duration>) -> Result<(usize, f64)> {
+        let begun = Instant::now();
+        // What takes longer is not tried four times over.
+        let short = (self.sample * 4).min(self.budget / 8);
+        let (mut times, mut elapsed) = (1, once(1)?);
+        while begun.elapsed() <= self.budget / 3 {
+            let factor = self.sample.as_secs_f64() / elapsed.as_secs_f64().max(1e-9);
+            let enough = factor <= 1.2;
+            if enough && elapsed > short {
+                break;
+            }
+            let more = if enough { times * 4 } else { (times as f64 * factor.clamp(1.2, 10.0)).ceil() as usize };
+            let longer = once(more)?;
+            if enough && longer >= elapsed * 3 {
+                break;
+            }
+            (times, elapsed) = (more, longer);
+        }
+        Ok((times, elapsed.as_secs_f64() / times as f64))
     }
 
     /// Times executions of a program by the device's own clock as well, where it has one.
@@ -156,6 +173,21 @@ mod tests {
         assert!((timing.spread() - 0.148_26).abs() < 1e-6, "{}", timing.spread());
         let even = Timing::new(vec![4.0, 1.0, 2.0, 3.0], 5);
         assert_eq!((even.median(), even.outliers(), even.repeats), (2.5, 0, 5));
+    }
+
+    #[test]
+    fn a_sample_is_long_enough_to_hide_what_it_costs_whatever_is_in_it() {
+        let watch =
+            Stopwatch { budget: Duration::from_secs(60), sample: Duration::from_millis(3), least: 3, stop: &|| false };
+        let repeats = |each: u64| {
+            let nanos = |times: usize| Duration::from_nanos(each + 1_000 * times as u64);
+            watch.repeats(&mut |times| Ok(nanos(times))).unwrap()
+        };
+        let (times, first) = repeats(0);
+        assert!((2_500..4_000).contains(&times) && (first - 1e-6).abs() < 1e-12, "{times} {first}");
+        // As long as a sample should be, for nothing.
+        let (times, first) = repeats(4_000_000);
+        assert!(times >= 8_000 && first < 1.5e-6, "{times} {first}");
     }
 
     #[test]

@@ -15,6 +15,9 @@ use crate::data::{Dataset, Split};
 use crate::train::{Evaluation, Observer, Settings, train};
 use crate::{Error, Result};
 
+/// So many of the trainer's runs fill a row's time, once they have grown to their length.
+const RUNS: u32 = 12;
+
 pub(super) fn cases(options: &Options) -> Vec<Case> {
     let (seed, memory) = (options.seed, options.memory);
     let mut cases = Vec::new();
@@ -30,6 +33,7 @@ pub(super) fn cases(options: &Options) -> Vec<Case> {
                     learning_rate: 0.1,
                     seed,
                     memory,
+                    run_time: stopwatch.budget / RUNS,
                     ..Settings::default()
                 };
                 steps(backend, sizes, &settings, stopwatch)

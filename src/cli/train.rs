@@ -279,6 +279,7 @@ impl Train {
             seed: self.seed,
             eval_every: self.eval_every,
             memory: self.device.memory,
+            ..Settings::default()
         })
     }
 

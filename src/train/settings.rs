@@ -1,5 +1,7 @@
 //! What a run is told, and what it tells.
 
+use std::time::Duration;
+
 use crate::backend::Rule;
 use crate::data::Sampling;
 use crate::gradient::{Difference, Method, Objective, ProbeReport, Probes};
@@ -58,6 +60,9 @@ pub struct Settings {
     pub eval_every: Option<u64>,
     /// Budget for data and working memory on the device, in bytes; `None`: what the device allows.
     pub memory: Option<u64>,
+    /// Steps are handed to the device in runs that take about this long: long enough that handing over costs nothing,
+    /// short enough that progress and Ctrl-C are prompt.
+    pub run_time: Duration,
 }
 
 impl Default for Settings {
@@ -77,6 +82,7 @@ impl Default for Settings {
             seed: 42,
             eval_every: None,
             memory: None,
+            run_time: Duration::from_millis(120),
         }
     }
 }

@@ -12,10 +12,6 @@ use crate::gradient::{Batch, GradientOptions, GradientStep, NetworkTensors};
 use crate::network::Network;
 use crate::{Error, Result};
 
-/// Steps are handed to the device in runs that take about this long: long enough that handing over costs nothing,
-/// short enough that progress and Ctrl-C are prompt.
-const RUN_TIME: Duration = Duration::from_millis(120);
-
 /// Trains `network` on the training split by mini-batch gradient descent, and evaluates it on both.
 ///
 /// `network.parameters` hold the trained values afterwards, also when the observer stopped the run.
@@ -203,7 +199,7 @@ impl<'a> Run<'a> {
                 let ready = if done == length as u64 { Some(next) } else { pending.replace(next) };
                 if let Some(ready) = ready {
                     let elapsed = clock.receive(backend, ready, observer)?;
-                    run_length = adapted(run_length, elapsed);
+                    run_length = adapted(run_length, elapsed, self.settings.run_time);
                 }
                 interrupted = observer.stop();
                 if done.is_multiple_of(every) || done == steps || interrupted {
@@ -294,12 +290,12 @@ impl Clock {
     }
 }
 
-/// The next run's length, for runs of about [`RUN_TIME`]. No block is longer than [`BLOCK_STEPS`], so where steps take
-/// next to nothing it must not grow for ever.
-fn adapted(length: usize, elapsed: Duration) -> usize {
-    if elapsed < RUN_TIME / 2 {
+/// The next run's length, for runs of about that time. No block is longer than [`BLOCK_STEPS`], so where steps take next to
+/// nothing it must not grow for ever.
+fn adapted(length: usize, elapsed: Duration, run_time: Duration) -> usize {
+    if elapsed < run_time / 2 {
         (length * 2).min(BLOCK_STEPS)
-    } else if elapsed > RUN_TIME * 2 {
+    } else if elapsed > run_time * 2 {
         (length / 2).max(1)
     } else {
         length
@@ -312,15 +308,15 @@ mod tests {
 
     #[test]
     fn runs_grow_to_their_time_and_shrink_back() {
-        let per_step = Duration::from_millis(3);
+        let (per_step, run_time) = (Duration::from_millis(3), Duration::from_millis(120));
         let mut length = 1;
         for _ in 0..20 {
-            length = adapted(length, per_step * length as u32);
+            length = adapted(length, per_step * length as u32, run_time);
         }
-        assert!((RUN_TIME / 2..=RUN_TIME * 2).contains(&(per_step * length as u32)), "{length}");
-        assert_eq!(adapted(1, Duration::from_secs(60)), 1);
+        assert!((run_time / 2..=run_time * 2).contains(&(per_step * length as u32)), "{length}");
+        assert_eq!(adapted(1, Duration::from_secs(60), run_time), 1);
         for _ in 0..100 {
-            length = adapted(length, Duration::ZERO);
+            length = adapted(length, Duration::ZERO, run_time);
         }
         assert_eq!(length, BLOCK_STEPS);
     }
