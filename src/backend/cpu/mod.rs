@@ -209,7 +209,7 @@ impl Backend for CpuBackend {
             return Err(self.misuse("running a program", "there is no such program, or a buffer of it was freed"));
         };
         let view = View::new(&self.buffers);
-        team::run(&plan.schedule, times, &mut self.scratches, |task, worker| {
+        team::run(&plan.once, &plan.schedule, times, &mut self.scratches, |task, worker| {
             plan.tasks[task].execute(&view, worker);
         });
         Ok(())

@@ -44,6 +44,9 @@ pub(super) enum Task {
 /// A recording that was checked and cut into parts.
 pub(super) struct Plan {
     pub(super) tasks: Vec<Task>,
+    /// What is the same in every round of a run, and done before the first.
+    pub(super) once: Schedule,
+    /// Every round.
     pub(super) schedule: Schedule,
     /// Buffers of its own.
     pub(super) buffers: Vec<BufferId>,
@@ -66,7 +69,8 @@ impl Plan {
         allocate: &mut dyn FnMut(usize) -> Result<BufferId>,
     ) -> Result<Self> {
         let ops = recording.ops();
-        let mut plan = Self { tasks: Vec::new(), schedule: Schedule::default(), buffers: Vec::new() };
+        let mut plan =
+            Self { tasks: Vec::new(), once: Schedule::default(), schedule: Schedule::default(), buffers: Vec::new() };
         let mut listed: HashMap<usize, (Nonzeros, Gather)> = HashMap::new();
         let probes = Probes::of(ops)?;
         let mut transposed: HashMap<Span, Tensor> = HashMap::new();
@@ -117,7 +121,10 @@ impl Plan {
                 _ => plan.tasks.push(Task::Op(op.clone())),
             }
         }
-        plan.schedule = schedule(&plan.tasks, threads)?;
+        let standing = standing(&plan.tasks)?;
+        let chosen = |once: bool| (0..plan.tasks.len()).filter(move |&task| standing[task] == once);
+        plan.once = schedule(&plan.tasks, chosen.clone()(true), threads)?;
+        plan.schedule = schedule(&plan.tasks, chosen(false), threads)?;
         Ok(plan)
     }
 
@@ -171,12 +178,26 @@ fn products_of(ops: &[Op], index: usize, gather: &Gather) -> Result<Vec<usize>> 
     Ok(products)
 }
 
-/// Groups of tasks that do not touch what another one of the group writes.
-fn schedule(tasks: &[Task], threads: usize) -> Result<Schedule> {
+/// Which tasks only prepare what stands still while the program goes through its data: a weight that is evaluated and not
+/// trained. (A program that goes through nothing is run again to be measured, and its packing counts.)
+fn standing(tasks: &[Task]) -> Result<Vec<bool>> {
+    let advances = tasks.iter().any(|task| matches!(task, Task::Op(Op::Advance(_))));
+    let touched = tasks.iter().map(Task::touched).collect::<Result<Vec<_>>>()?;
+    let stands = |index: usize| {
+        let others = touched.iter().enumerate().filter(|&(other, _)| other != index).flat_map(|(_, spans)| spans);
+        let mut written = others.filter(|(_, write)| *write);
+        !written.any(|(written, _)| touched[index].iter().any(|(span, _)| span.overlaps(written)))
+    };
+    let prepares = |task: &Task| matches!(task, Task::Pack(..) | Task::PackFactor(..) | Task::Transpose(..));
+    Ok(tasks.iter().enumerate().map(|(index, task)| advances && prepares(task) && stands(index)).collect())
+}
+
+/// Groups of these tasks that do not touch what another one of the group writes.
+fn schedule(tasks: &[Task], chosen: impl Iterator<Item = usize>, threads: usize) -> Result<Schedule> {
     let mut schedule = Schedule::default();
     let mut group = Vec::new();
     let mut since: Vec<(Span, bool)> = Vec::new();
-    for (index, task) in tasks.iter().enumerate() {
+    for (index, task) in chosen.map(|index| (index, &tasks[index])) {
         let touched = task.touched()?;
         let conflict = touched
             .iter()
@@ -291,6 +312,65 @@ impl Task {
                 Op::RowRange(op) => op.x.len(),
                 Op::Mean(_) | Op::CountCorrect(_) | Op::Advance(_) => 1,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::cpu::CpuBackend;
+    use crate::backend::{Advance, Backend, Fill};
+
+    /// Batches of two samples of three pixels through a weight. Packed once a run where nothing writes to the weight and the
+    /// program goes through data; either way the outputs are those of the weight that is there.
+    #[test]
+    fn what_stands_still_is_prepared_once_a_run() {
+        let wave = |count: usize| (0..count).map(|i| (i as f32 * 0.37).sin()).collect::<Vec<_>>();
+        let images = [0_u8, 51, 0, 255, 0, 0, 0, 0, 102, 0, 204, 0];
+        for (advances, writes, stand) in [(true, false, 1), (true, true, 0), (false, false, 0)] {
+            let mut cpu = CpuBackend::new(Some(2));
+            let backend: &mut dyn Backend = &mut cpu;
+            let gather = Gather {
+                images: backend.bytes_from(&images, 3, "images").unwrap(),
+                labels: backend.bytes_from(&[0, 1, 2, 3], 1, "labels").unwrap(),
+                indices: backend.words_from(&[0, 1, 2, 3], "indices").unwrap(),
+                cursor: backend.words(1, "cursor").unwrap(),
+                inputs: backend.tensor(2, 3, "inputs").unwrap(),
+                targets: backend.words(2, "targets").unwrap(),
+            };
+            let weight = backend.tensor_from(&wave(15), 3, 5, "weight").unwrap();
+            let (out, step) = (backend.tensor(2, 5, "out").unwrap(), backend.words(1, "step").unwrap());
+            let mut recording = Recording::new();
+            recording.push(gather).unwrap();
+            let (a, b) = (gather.inputs, weight);
+            recording.push(Matmul { a, transpose_a: false, b, transpose_b: false, bias: None, out }).unwrap();
+            if writes {
+                recording.push(Fill { out: Tensor { rows: 1, ..weight }, value: 0.5 }).unwrap();
+            }
+            if advances {
+                recording.push(Advance { cursor: gather.cursor, step }).unwrap();
+            }
+            let program = backend.prepare(&recording).unwrap();
+            for factor in [1.0, -3.0] {
+                let mut values: Vec<f32> = wave(15).iter().map(|value| value * factor).collect();
+                backend.write(weight.buffer, 0, bytemuck::cast_slice(&values)).unwrap();
+                backend.write_words(gather.cursor, &[0]).unwrap();
+                backend.run(program, 2).unwrap();
+                if writes {
+                    values[..5].fill(0.5);
+                }
+                let images = if advances { &images[6..] } else { &images[..6] };
+                let expected = |(n, unit)| -> f32 {
+                    (0..3).map(|i| f32::from(images[n * 3 + i]) / 255.0 * values[i * 5 + unit]).sum()
+                };
+                let got = backend.read_tensor(out).unwrap();
+                for (place, got) in got.iter().enumerate() {
+                    assert!((got - expected((place / 5, place % 5))).abs() < 1e-6, "{place}: {got}");
+                }
+            }
+            let tasks = &cpu.programs.values().next().expect("the program").tasks;
+            assert_eq!(standing(tasks).unwrap().iter().filter(|&&stands| stands).count(), stand);
         }
     }
 }

@@ -147,8 +147,10 @@ impl Progress {
     }
 }
 
-/// Does everything in `schedule`, `times` times over, on as many threads as there are `scratches`, this one among them.
+/// Does everything in `once`, and then everything in `schedule`, `times` times over, on as many threads as there are
+/// `scratches`, this one among them.
 pub(super) fn run(
+    once: &Schedule,
     schedule: &Schedule,
     times: usize,
     scratches: &mut [Vec<f32>],
@@ -160,23 +162,23 @@ pub(super) fn run(
     let Some((_, first)) = threads.next() else { return };
     std::thread::scope(|scope| {
         for (thread, scratch) in threads {
-            scope.spawn(move || one_thread(thread, schedule, times, progress, scratch, work));
+            scope.spawn(move || one_thread(thread, once, schedule, times, progress, scratch, work));
         }
-        one_thread(0, schedule, times, progress, first, work);
+        one_thread(0, once, schedule, times, progress, first, work);
     });
 }
 
 fn one_thread(
     thread: usize,
+    once: &Schedule,
     schedule: &Schedule,
     times: usize,
     progress: &Progress,
     scratch: &mut Vec<f32>,
     work: &(impl Fn(usize, &mut Worker<'_>) + Sync),
 ) {
-    let mut group_number = 0;
-    for round in 0..times as u64 {
-        let before = round * schedule.blocks;
+    let (mut group_number, mut before) = (0, 0);
+    for schedule in std::iter::once(once).chain(std::iter::repeat_n(schedule, times)) {
         for group in &schedule.groups {
             group_number += 1;
             if progress.wait(before + group.start) >= before + group.end {
@@ -194,6 +196,7 @@ fn one_thread(
             // Whoever sees this sees what the blocks have written.
             progress.done.0.fetch_add(done, Ordering::Release);
         }
+        before += schedule.blocks;
     }
 }
 
@@ -223,26 +226,30 @@ mod tests {
     fn groups_are_done_one_after_the_other_and_blocks_once() {
         const ROUNDS: usize = 2_000;
         for threads in [1, 2, 4] {
-            let mut schedule = Schedule::default();
+            let (mut once, mut schedule) = (Schedule::default(), Schedule::default());
+            once.push(&[(4, 3)], threads);
             schedule.push(&[(0, 1)], threads);
             schedule.push(&[(1, 7), (2, 2)], threads);
             schedule.push(&[(3, 4)], threads);
-            let parts = [1, 7, 2, 4];
+            let parts = [1, 7, 2, 4, 3];
             let done = parts.map(|_| AtomicUsize::new(0));
             let wrong = AtomicUsize::new(0);
-            run(&schedule, ROUNDS, &mut vec![Vec::new(); threads], |task, worker| {
+            run(&once, &schedule, ROUNDS, &mut vec![Vec::new(); threads], |task, worker| {
                 let count = |task: usize| done[task].load(Ordering::Relaxed);
                 let round = count(task) / parts[task];
-                let before = [vec![3], vec![0], vec![0], vec![1, 2]];
+                let before = [vec![3], vec![0], vec![0], vec![1, 2], vec![]];
                 for &earlier in &before[task] {
                     // The last group of the round before, or an earlier one of this round, in full.
                     let rounds = if task == 0 { round } else { round + 1 };
                     wrong.fetch_add(usize::from(count(earlier) != rounds * parts[earlier]), Ordering::Relaxed);
                 }
+                // What is done once is done before everything else.
+                wrong.fetch_add(usize::from(task != 4 && count(4) != parts[4]), Ordering::Relaxed);
                 assert!(worker.index < parts[task] && worker.count == parts[task]);
                 done[task].fetch_add(1, Ordering::Relaxed);
             });
-            assert_eq!(done.map(AtomicUsize::into_inner), parts.map(|parts| parts * ROUNDS), "{threads} threads");
+            let wanted = std::array::from_fn(|task| parts[task] * if task == 4 { 1 } else { ROUNDS });
+            assert_eq!(done.map(AtomicUsize::into_inner), wanted, "{threads} threads");
             assert_eq!(wrong.into_inner(), 0, "{threads} threads");
         }
     }
