@@ -121,9 +121,9 @@ impl Plan {
                 _ => plan.tasks.push(Task::Op(op.clone())),
             }
         }
-        let standing = standing(&plan.tasks)?;
-        let chosen = |once: bool| (0..plan.tasks.len()).filter(move |&task| standing[task] == once);
-        plan.once = schedule(&plan.tasks, chosen.clone()(true), threads)?;
+        let standing = &standing(&plan.tasks)?;
+        let chosen = |once| (0..plan.tasks.len()).filter(move |&task: &usize| standing[task] == once);
+        plan.once = schedule(&plan.tasks, chosen(true), threads)?;
         plan.schedule = schedule(&plan.tasks, chosen(false), threads)?;
         Ok(plan)
     }
