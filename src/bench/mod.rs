@@ -107,9 +107,9 @@ pub struct Plan {
 /// A quick run's ceilings and rows are to be done by then: the rest of 15 seconds is for the start and what is overrun.
 const QUICK: Duration = Duration::from_secs(12);
 /// Of that, with a baseline: for rows that look slower, which are measured again at least twice.
-const AGAIN_QUICK: Duration = Duration::from_millis(1_500);
+const AGAIN_QUICK: Duration = Duration::from_secs(3);
 /// No third turn of those begins later.
-const LAST_TURN_QUICK: Duration = Duration::from_secs(13);
+const LAST_TURN_QUICK: Duration = Duration::from_millis(13_500);
 /// The most time for a row, checks and preparation aside.
 const EACH: Duration = Duration::from_secs(1);
 const EACH_QUICK: Duration = Duration::from_millis(200);
@@ -120,7 +120,7 @@ const SAMPLE: Duration = Duration::from_millis(10);
 const SAMPLE_QUICK: Duration = Duration::from_millis(3);
 /// Rows that look slower than their baseline are measured so many times more before that is believed, in turns: what
 /// disturbed one for a second is over when its turn comes again.
-const AGAIN: usize = 5;
+const AGAIN: usize = 8;
 
 impl Plan {
     /// The rows of these options; nothing is measured or allocated.
