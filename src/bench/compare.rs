@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::row::Row;
+use super::{Ceilings, Report};
 use crate::{Error, Result};
 
 /// The rows of an earlier run.
@@ -52,7 +53,8 @@ pub struct ComparedRow {
     pub ratio: f64,
     /// The fastest sample, in the baseline's fastest.
     pub ratio_of_fastest: f64,
-    /// Whether both are past the largest slowdown: what only one of them shows is noise.
+    /// Whether both are past the largest slowdown, and by more than a bare dispatch takes: what only one of them shows is
+    /// noise, and what handing an operation over costs differs from one start of a driver to the next.
     pub slower: bool,
 }
 
@@ -119,28 +121,30 @@ impl Baseline {
         self.rows.iter().any(|row| row.label() == label)
     }
 
-    fn compared(&self, row: &Row, max_slowdown: f64) -> Option<ComparedRow> {
+    fn compared(&self, row: &Row, max_slowdown: f64, ceilings: &Ceilings) -> Option<ComparedRow> {
         let label = row.label();
         let before = self.rows.iter().find(|before| before.label() == label)?;
         let ratio = row.median_seconds / before.median_seconds;
         let ratio_of_fastest = row.min_seconds / before.min_seconds;
-        let slower = ratio > max_slowdown && ratio_of_fastest > max_slowdown;
+        let past = |now: f64, before: f64| now > max_slowdown * before + ceilings.dispatch_seconds;
+        let slower = past(row.median_seconds, before.median_seconds) && past(row.min_seconds, before.min_seconds);
         Some(ComparedRow { row: label, ratio, ratio_of_fastest, slower })
     }
 
     /// Whether a row is slower than here by more than that.
-    pub(super) fn is_slower(&self, row: &Row, max_slowdown: f64) -> bool {
-        self.compared(row, max_slowdown).is_some_and(|compared| compared.slower)
+    pub(super) fn is_slower(&self, row: &Row, max_slowdown: f64, ceilings: &Ceilings) -> bool {
+        self.compared(row, max_slowdown, ceilings).is_some_and(|compared| compared.slower)
     }
 
     /// Every row beside its own here, and those that have none.
     #[must_use]
-    pub fn compare(&self, rows: &[Row], max_slowdown: f64) -> Comparison {
+    pub fn compare(&self, report: &Report, max_slowdown: f64) -> Comparison {
+        let Report { results: rows, ceilings, .. } = report;
         let labels: Vec<_> = rows.iter().map(Row::label).collect();
         Comparison {
             baseline: self.path.display().to_string(),
             max_slowdown,
-            rows: rows.iter().filter_map(|row| self.compared(row, max_slowdown)).collect(),
+            rows: rows.iter().filter_map(|row| self.compared(row, max_slowdown, ceilings)).collect(),
             only_here: labels.iter().filter(|label| !self.has(label)).cloned().collect(),
             only_in_baseline: self
                 .rows
@@ -149,5 +153,42 @@ impl Baseline {
                 .filter(|label| !labels.contains(label))
                 .collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::{Case, Work};
+    use super::super::timing::Timing;
+    use super::super::{CopyRate, Suite};
+    use super::*;
+
+    #[test]
+    fn slower_is_what_more_than_noise_and_a_dispatch_explain() {
+        let ceilings = Ceilings {
+            multiply_add_gflops: 100.0,
+            copy_gbytes_per_second: 10.0,
+            copies: vec![CopyRate { bytes: 1_000, gbytes_per_second: 10.0 }],
+            dispatch_seconds: 1e-5,
+            submission_seconds: 1e-5,
+            read_back_seconds: 1e-5,
+        };
+        let row = |fastest: f64, median: f64| {
+            let case = Case::new(Suite::Kernels, "copy", "10".into(), Work::default(), |_, _| unreachable!());
+            Row::new(&case, &Timing::new(vec![fastest, median, median], 1), &ceilings)
+        };
+        let before = row(1e-4, 1e-4);
+        let (suite, name, shape) = ("kernels".into(), "copy".into(), "10".into());
+        let baseline = Baseline {
+            path: PathBuf::new(),
+            device: None,
+            rows: vec![BaselineRow { suite, name, shape, median_seconds: 1e-4, min_seconds: 1e-4 }],
+        };
+        let slower = |row| baseline.is_slower(&row, 1.2, &ceilings);
+        assert!(!slower(before));
+        assert!(slower(row(1.31e-4, 1.31e-4)));
+        // Less than a dispatch more than is accepted; and a loud moment.
+        assert!(!slower(row(1.29e-4, 1.4e-4)));
+        assert!(!slower(row(1e-4, 5e-4)));
     }
 }

@@ -191,7 +191,7 @@ impl Plan {
                 if self.quick && turn > 1 && begun.elapsed() > LAST_TURN_QUICK {
                     break;
                 }
-                let looks = |row: &Row| baseline.is_slower(row, max_slowdown);
+                let looks = |row: &Row| baseline.is_slower(row, max_slowdown, &ceilings);
                 for (row, case) in rows.iter_mut().zip(&self.cases).filter(|(row, _)| looks(row)) {
                     watch.begins(&format!("{} once more, since it looks slower", case.label()), of, of);
                     let timing = match self.time(backend, case, self.each(), watch) {
