@@ -44,7 +44,7 @@ pub(super) struct Bench {
     /// An earlier --export of JSON: each row's time as a multiple of the one there, and exit code 1 past --max-slowdown
     #[arg(long, value_name = "FILE.json", help_heading = "Comparison")]
     baseline: Option<PathBuf>,
-    /// The largest multiple that is accepted, what a bare dispatch costs aside
+    /// The largest multiple that is accepted, half of what a bare dispatch costs aside
     #[arg(long, value_name = "RATIO", default_value_t = 1.2, help_heading = "Comparison", value_parser = slowdown)]
     #[arg(requires = "baseline", allow_negative_numbers = true)]
     max_slowdown: f64,
